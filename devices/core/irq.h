@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An interrupt line as a device sees it: three function pointers. Behind it stands an irqfd under KVM, a printed line
+ * under qtest, two counters in a unit test; a device cannot tell which.
+ *
+ * raise and lower describe the level of the line. Calling raise on a raised line is allowed and never lost: an
+ * edge-triggered receiver sees one more edge (virtio signals each batch, arm64-kvm-pitfalls 30).
+ */
+#ifndef MINIVMM_IRQ_H
+#define MINIVMM_IRQ_H
+
+#include <stdint.h>
+
+struct irq;
+
+struct irq_ops {
+	void (*raise)(struct irq *irq);
+	void (*lower)(struct irq *irq);
+	/* An eventfd whose write raises the line without the device, for a vhost-user backend; -1 if there is none. */
+	int (*fd)(struct irq *irq);
+};
+
+struct irq {
+	const struct irq_ops *ops;
+	uint32_t num; /* SPI number: 0 is INTID 32 */
+};
+
+static inline void irq_raise(struct irq *irq)
+{
+	irq->ops->raise(irq);
+}
+
+static inline void irq_lower(struct irq *irq)
+{
+	irq->ops->lower(irq);
+}
+
+#endif

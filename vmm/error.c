@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See error.h. Formats a failure; printing it is main's. */
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int error_set(struct error *error, enum exit_status status, const char *format, ...)
+{
+	va_list args;
+
+	if (error->status != STATUS_OK)
+		return -1;
+	error->status = status;
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return -1;
+}
