@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "core/util.h"
 
 enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD, COMPRESSION_XZ };
 
@@ -19,13 +19,14 @@ const char *compression_name(enum compression type);
 
 /*
  * Decompresses all of src into dst. Trailing bytes after the compressed stream are ignored (gzip and zboot pad). 0 with
- * *out_len bytes written; -EINVAL: corrupt or truncated; -ENOSPC: more than dst_size bytes; -ENOMEM.
+ * *out_len bytes written; -EINVAL: corrupt or truncated; -ENOSPC: more than dst_size bytes, of which dst holds the first
+ * dst_size (how a header is looked at without unpacking the rest); -ENOMEM.
  */
-must_check int decompress(enum compression type, const void *src, size_t src_len, void *dst, size_t dst_size,
-	size_t *out_len);
+must_check int decompress(
+	enum compression type, const void *src, size_t src_len, void *dst, size_t dst_size, size_t *out_len);
 
 /* The same into a new buffer of at most max_len bytes; the caller frees *out. -EFBIG: more than max_len. */
-must_check int decompress_alloc(enum compression type, const void *src, size_t src_len, size_t max_len, uint8_t **out,
-	size_t *out_len);
+must_check int decompress_alloc(
+	enum compression type, const void *src, size_t src_len, size_t max_len, uint8_t **out, size_t *out_len);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef MINIVMM_ERROR_H
 #define MINIVMM_ERROR_H
 
-#include "util.h"
+#include "core/util.h"
 
 /*
  * The numbers follow sysexits(3) where it has one. With --exec the guest's own status is returned instead whenever the
