@@ -8,10 +8,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "error.h"
 
-#define OPTIONS_MAX_CPUS 123 /* GICR window of the memory map holds 123 redistributors; GICv2 is checked when known */
+#define OPTIONS_MAX_CPUS    123 /* GICR window of the memory map holds 123 redistributors; GICv2 is checked when known */
+#define OPTIONS_MIN_MEMORY  (2 * MiB) /* a bare-metal program at RAM + 0x80000 and its device tree */
+#define OPTIONS_MAX_MEMORY  (255 * GiB) /* RAM at 0x4000_0000 ends below the PCI ECAM at 0x40_1000_0000 */
+#define OPTIONS_MEMORY_STEP (64 * KiB) /* the largest page of an arm64 host: what works on one works on all */
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
 
@@ -20,35 +24,40 @@ enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
 
 struct options {
 	enum action action;
-	const char *kernel;   /* NULL only where the action needs none */
-	const char *initrd;   /* NULL: the embedded default init, unless the kernel is a flat binary */
-	const char *modules;  /* directory to search for kernel modules, NULL: beside the kernel and on the host */
-	const char *busybox;  /* static aarch64 busybox for the default init, NULL: looked for */
-	const char *exec;     /* command the default init runs, NULL: none */
-	const char *cmdline;  /* kernel command line, "" by default; defaults are appended by boot.c */
-	uint64_t memory;      /* bytes, default 256 MiB */
-	unsigned int cpus;    /* default 1 */
-	bool rng;	      /* default true */
+	const char *kernel; /* NULL only where none is needed: another action, or dump_dtb */
+	const char *initrd; /* NULL: the embedded default init, unless the kernel is a flat binary */
+	const char *modules; /* directory to search for kernel modules, NULL: beside the kernel and on the host */
+	const char *busybox; /* static aarch64 busybox for the default init, NULL: looked for */
+	const char *exec; /* command the default init runs, NULL: none */
+	const char *cmdline; /* kernel command line, "" by default; defaults are appended by boot.c */
+	uint64_t memory; /* bytes, default 256 MiB */
+	unsigned int cpus; /* default 1 */
+	bool rng; /* default true */
 	const char *rng_source; /* NULL: getrandom */
 	enum console_kind console; /* default CONSOLE_STDIO */
-	const char *console_path;  /* CONSOLE_FILE, CONSOLE_UNIX */
+	const char *console_path; /* CONSOLE_FILE, CONSOLE_UNIX */
 	const char *dump_dtb; /* write the device tree here and exit 0 without running; NULL: no */
-	bool kaslr;	      /* default true: kaslr-seed in /chosen */
-	bool rng_seed;	      /* default true: rng-seed in /chosen */
-	bool ioeventfd;	      /* default true; off: doorbells exit to user space (--kvm ioeventfd=off) */
-	bool irqfd;	      /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
-	bool pmu, sve, pauth, pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,...) */
-	bool stats;	      /* exit counts at the end */
-	bool trace_exits;     /* one line per exit on stderr */
+	bool kaslr; /* default true: kaslr-seed in /chosen */
+	bool rng_seed; /* default true: rng-seed in /chosen */
+	bool ioeventfd; /* default true; off: doorbells exit to user space (--kvm ioeventfd=off) */
+	bool irqfd; /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
+	bool pmu, sve, pauth,
+		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
+	bool stats; /* exit counts at the end */
+	bool trace_exits; /* one line per exit on stderr */
 };
 
 /*
- * Fills *options from the command line; strings point into argv. 0, or -1 with *error filled (STATUS_USAGE; one line that
- * names the option and what it takes, for an unknown option the nearest one).
+ * Fills *options from the command line; strings point into argv, whose key=value lists are cut up in place. A repeated
+ * option's last value counts. 0, or -1 with *error filled (STATUS_USAGE; one line that names the option and what it takes,
+ * for an unknown option the nearest one). --help and --version end the parsing where they stand.
  */
 must_check int options_parse(struct options *options, int argc, char **argv, struct error *error);
 
-/* --help: fits a screen of 80 x 50. */
-void options_help(void);
+/* --help, printed from the table: fits a screen of 80 x 50. */
+void options_help(FILE *file);
+
+/* --version. */
+void options_version(FILE *file);
 
 #endif
