@@ -44,7 +44,8 @@ struct doorbell {
 };
 
 struct doorbell_ops {
-	int (*add)(void *opaque, const struct doorbell *bell); /* 0 or -errno */
+	/* 0 or -errno; -ENOSPC and -EOPNOTSUPP mean that the bus is to match this one itself. */
+	int (*add)(void *opaque, const struct doorbell *bell);
 	void (*del)(void *opaque, const struct doorbell *bell); /* the same four values as were added */
 };
 
@@ -76,7 +77,11 @@ struct bus_region *bus_find(const struct bus *bus, gpa_t addr, uint64_t size);
 bool bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value);
 bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value);
 
-/* Doorbells go to the accelerator if one is set and takes it, else are matched here. 0, -ENOSPC or the accelerator's. */
+/*
+ * Doorbells go to the accelerator if one is set and takes it, else are matched here. 0, -ENOSPC or the accelerator's
+ * error other than the two that doorbell_ops names. The descriptor stays the caller's; no two with the same addr, size
+ * and value. Deleting looks at addr, size and value.
+ */
 must_check int bus_add_doorbell(struct bus *bus, const struct doorbell *bell);
 void bus_del_doorbell(struct bus *bus, const struct doorbell *bell);
 

@@ -41,6 +41,7 @@ struct loop {
 	struct loop_timer *timers; /* sorted by deadline */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_count, batch_next;
+	bool waiting; /* outside the lock, in the kernel: an earlier deadline has to wake it */
 	bool stopped; /* atomic */
 };
 
@@ -54,7 +55,10 @@ must_check int loop_mod(struct loop *loop, struct loop_source *source, uint32_t 
 /* The source is never served again once this returns. source->fd must still be open. */
 void loop_del(struct loop *loop, struct loop_source *source);
 
-/* (Re)arm for deadline_ns on the monotonic clock; a deadline in the past expires on the next turn. */
+/*
+ * (Re)arm for deadline_ns on the monotonic clock; a deadline in the past means now, which is served on the next turn,
+ * after those already due. A clock other than clock_host does not end a wait: whoever steps it runs the loop.
+ */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 /* Earliest deadline, or UINT64_MAX when no timer is armed. */

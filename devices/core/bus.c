@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MMIO dispatch by binary search, and doorbells matched in software where no accelerator took them. */
+#include "bus.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void bus_init(struct bus *bus)
+{
+	memset(bus, 0, sizeof(*bus));
+}
+
+/* How many regions start at or below addr; the last of them is the only one that can hold addr. */
+static unsigned int regions_up_to(const struct bus *bus, gpa_t addr)
+{
+	unsigned int low = 0, high = bus->region_count;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (bus->region[mid]->base <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int bus_add(struct bus *bus, struct bus_region *region)
+{
+	unsigned int at;
+
+	if (!region->size || region->size - 1 > UINT64_MAX - region->base)
+		return -EINVAL;
+	at = regions_up_to(bus, region->base);
+	if (at && region->base - bus->region[at - 1]->base < bus->region[at - 1]->size)
+		return -EEXIST;
+	if (at < bus->region_count && bus->region[at]->base - region->base < region->size)
+		return -EEXIST;
+	if (bus->region_count == BUS_MAX_REGIONS)
+		return -ENOSPC;
+	memmove(&bus->region[at + 1], &bus->region[at], (bus->region_count - at) * sizeof(bus->region[0]));
+	bus->region[at] = region;
+	bus->region_count++;
+	return 0;
+}
+
+void bus_del(struct bus *bus, struct bus_region *region)
+{
+	unsigned int at = regions_up_to(bus, region->base);
+
+	/* Regions do not overlap, so one that is on the bus is found by its base. */
+	assert(at && bus->region[at - 1] == region);
+	bus->region_count--;
+	memmove(&bus->region[at - 1], &bus->region[at], (bus->region_count - (at - 1)) * sizeof(bus->region[0]));
+}
+
+struct bus_region *bus_find(const struct bus *bus, gpa_t addr, uint64_t size)
+{
+	unsigned int at = regions_up_to(bus, addr);
+	struct bus_region *region;
+	uint64_t offset;
+
+	if (!at)
+		return NULL;
+	region = bus->region[at - 1];
+	offset = addr - region->base;
+	return offset < region->size && size <= region->size - offset ? region : NULL;
+}
+
+static uint64_t truncate_value(uint64_t value, unsigned int size)
+{
+	return size < 8 ? value & ((1ULL << (size * 8)) - 1) : value;
+}
+
+bool bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value)
+{
+	struct bus_region *region = bus_find(bus, addr, size);
+
+	*value = 0;
+	if (!region)
+		return false;
+	*value = truncate_value(region->ops->read(region->opaque, addr - region->base, size), size);
+	return true;
+}
+
+static struct doorbell *find_doorbell(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value)
+{
+	for (unsigned int i = 0; i < bus->doorbell_count; i++) {
+		struct doorbell *bell = &bus->doorbell[i];
+
+		if (bell->addr == addr && bell->size == size && bell->value == value)
+			return bell;
+	}
+	return NULL;
+}
+
+static void ring(const struct doorbell *bell)
+{
+	uint64_t one = 1;
+	/* Fails only when the counter is at its maximum, and then the reader is signalled already. */
+	ssize_t done = write(bell->fd, &one, sizeof(one));
+
+	(void)done;
+}
+
+bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value)
+{
+	struct bus_region *region;
+	struct doorbell *bell;
+
+	value = truncate_value(value, size);
+	bell = find_doorbell(bus, addr, size, value);
+	if (bell) {
+		ring(bell);
+		return true;
+	}
+	region = bus_find(bus, addr, size);
+	if (!region)
+		return false;
+	region->ops->write(region->opaque, addr - region->base, size, value);
+	return true;
+}
+
+int bus_add_doorbell(struct bus *bus, const struct doorbell *bell)
+{
+	if (bus->accel) {
+		int err = bus->accel->add(bus->accel_opaque, bell);
+
+		/* Full, or not of a kind it can match: the access will then come here as an exit. */
+		if (err != -ENOSPC && err != -EOPNOTSUPP)
+			return err;
+	}
+	if (bus->doorbell_count == BUS_MAX_DOORBELLS)
+		return -ENOSPC;
+	bus->doorbell[bus->doorbell_count++] = *bell;
+	return 0;
+}
+
+void bus_del_doorbell(struct bus *bus, const struct doorbell *bell)
+{
+	struct doorbell *ours = find_doorbell(bus, bell->addr, bell->size, bell->value);
+
+	if (ours)
+		*ours = bus->doorbell[--bus->doorbell_count];
+	else if (bus->accel)
+		bus->accel->del(bus->accel_opaque, bell);
+}
+
+void bus_set_accel(struct bus *bus, const struct doorbell_ops *ops, void *opaque)
+{
+	bus->accel = ops;
+	bus->accel_opaque = opaque;
+}

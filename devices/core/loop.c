@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop. One turn: wait on the epoll descriptor itself without the lock, take the lock, collect what is ready
+ * now, serve it, serve the timers that have expired, release the lock.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S  1000000000ULL
+#define NS_PER_MS 1000000ULL
+
+static void loop_lock(struct loop *loop)
+{
+	if (loop->lock)
+		pthread_mutex_lock(loop->lock);
+}
+
+static void loop_unlock(struct loop *loop)
+{
+	if (loop->lock)
+		pthread_mutex_unlock(loop->lock);
+}
+
+static uint64_t loop_now(const struct loop *loop)
+{
+	return loop->clock->monotonic_ns(loop->clock);
+}
+
+static int control(struct loop *loop, int op, int fd, void *ptr, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = ptr };
+
+	return epoll_ctl(loop->epoll_fd, op, fd, &event) < 0 ? -errno : 0;
+}
+
+int loop_init(struct loop *loop, pthread_mutex_t *lock, struct clock *clock)
+{
+	int err;
+
+	memset(loop, 0, sizeof(*loop));
+	loop->lock = lock;
+	loop->clock = clock ? clock : &clock_host;
+	loop->wake_fd = -1;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
+		return -errno;
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* The loop itself marks the wake descriptor in a batch: no source can have that address. */
+	err = loop->wake_fd < 0 ? -errno : control(loop, EPOLL_CTL_ADD, loop->wake_fd, loop, EPOLLIN);
+	if (err)
+		loop_destroy(loop);
+	return err;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	loop->wake_fd = -1;
+	loop->epoll_fd = -1;
+}
+
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	return control(loop, EPOLL_CTL_ADD, source->fd, source, events);
+}
+
+int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	return control(loop, EPOLL_CTL_MOD, source->fd, source, events);
+}
+
+void loop_del(struct loop *loop, struct loop_source *source)
+{
+	(void)control(loop, EPOLL_CTL_DEL, source->fd, NULL, 0);
+	/* It may have been collected already, behind the source being served now. */
+	for (int i = loop->batch_next; i < loop->batch_count; i++) {
+		if (loop->batch[i].data.ptr == source)
+			loop->batch[i].data.ptr = NULL;
+	}
+}
+
+static void wake(struct loop *loop)
+{
+	uint64_t one = 1;
+	ssize_t done = write(loop->wake_fd, &one, sizeof(one));
+
+	(void)done; /* fails only when the counter is full, and then the loop is awake */
+}
+
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns)
+{
+	struct loop_timer **link = &loop->timers;
+	uint64_t now = loop_now(loop);
+
+	loop_timer_cancel(loop, timer);
+	/* Never before now: a timer that keeps asking for "at once" must queue behind those already due. */
+	timer->deadline_ns = deadline_ns < now ? now : deadline_ns;
+	while (*link && (*link)->deadline_ns <= timer->deadline_ns)
+		link = &(*link)->next;
+	timer->next = *link;
+	timer->armed = true;
+	*link = timer;
+	if (loop->timers == timer && loop->waiting)
+		wake(loop);
+}
+
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
+{
+	struct loop_timer **link = &loop->timers;
+
+	if (!timer->armed)
+		return;
+	while (*link != timer)
+		link = &(*link)->next;
+	*link = timer->next;
+	timer->next = NULL;
+	timer->armed = false;
+}
+
+uint64_t loop_next_deadline(const struct loop *loop)
+{
+	return loop->timers ? loop->timers->deadline_ns : UINT64_MAX;
+}
+
+/* How long to wait, in ns; UINT64_MAX: until a descriptor is ready. */
+static uint64_t wait_ns(const struct loop *loop, int timeout_ms)
+{
+	uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * NS_PER_MS;
+	uint64_t deadline = loop_next_deadline(loop), now;
+
+	if (deadline == UINT64_MAX || !limit)
+		return limit;
+	now = loop_now(loop);
+	if (deadline <= now)
+		return 0;
+	/* Somebody else's clock does not move while we sleep: only what steps it can make its timers expire. */
+	if (loop->clock != &clock_host)
+		return limit;
+	return deadline - now < limit ? deadline - now : limit;
+}
+
+/*
+ * Wait without the lock until the epoll descriptor has something to collect. poll and not epoll_wait, because that would
+ * collect. The kernel never ends a timeout early, so a timer that ended the wait has expired: no turn is in vain.
+ */
+static int wait_ready(struct loop *loop, uint64_t ns)
+{
+	struct pollfd pfd = { .fd = loop->epoll_fd, .events = POLLIN };
+	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+
+	if (ppoll(&pfd, 1, ns == UINT64_MAX ? NULL : &ts, NULL) < 0 && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+static int collect(struct loop *loop)
+{
+	int count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	loop->batch_count = count;
+	loop->batch_next = 0;
+	return count;
+}
+
+static int serve_sources(struct loop *loop)
+{
+	int served = 0;
+
+	while (loop->batch_next < loop->batch_count) {
+		struct epoll_event *event = &loop->batch[loop->batch_next++];
+
+		if (event->data.ptr == loop) {
+			uint64_t count;
+			ssize_t got = read(loop->wake_fd, &count, sizeof(count));
+
+			(void)got;
+		} else if (event->data.ptr) {
+			struct loop_source *source = event->data.ptr;
+
+			source->ready(source, event->events);
+			served++;
+		}
+	}
+	loop->batch_count = 0;
+	loop->batch_next = 0;
+	return served;
+}
+
+static int serve_timers(struct loop *loop)
+{
+	uint64_t now;
+	int due = 0, served = 0;
+
+	if (!loop->timers)
+		return 0;
+	now = loop_now(loop);
+	/* One armed for "at once" by a handler waits for the next turn, or two of them could keep the loop here for ever. */
+	for (struct loop_timer *t = loop->timers; t && t->deadline_ns <= now; t = t->next)
+		due++;
+	while (served < due && loop->timers && loop->timers->deadline_ns <= now) {
+		struct loop_timer *timer = loop->timers;
+
+		loop_timer_cancel(loop, timer);
+		timer->expired(timer);
+		served++;
+	}
+	return served;
+}
+
+int loop_run_once(struct loop *loop, int timeout_ms)
+{
+	uint64_t ns;
+	int err = 0, served = 0;
+
+	loop_lock(loop);
+	ns = wait_ns(loop, timeout_ms);
+	if (ns) {
+		loop->waiting = true;
+		loop_unlock(loop);
+		err = wait_ready(loop, ns);
+		loop_lock(loop);
+		loop->waiting = false;
+	}
+	if (!err)
+		err = collect(loop);
+	if (err >= 0)
+		served = serve_sources(loop) + serve_timers(loop);
+	loop_unlock(loop);
+	return err < 0 ? err : served;
+}
+
+int loop_run(struct loop *loop)
+{
+	int ret = 0;
+
+	while (ret >= 0 && !__atomic_load_n(&loop->stopped, __ATOMIC_ACQUIRE))
+		ret = loop_run_once(loop, -1);
+	__atomic_store_n(&loop->stopped, false, __ATOMIC_RELEASE);
+	return ret < 0 ? ret : 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	int saved = errno; /* a signal handler must not change what the interrupted code is about to read */
+
+	__atomic_store_n(&loop->stopped, true, __ATOMIC_RELEASE);
+	wake(loop);
+	errno = saved;
+}
