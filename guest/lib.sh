@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts share: where things are, how progress and failures are shown, how the trees are built. Sourced, not run.
+# shellcheck shell=bash disable=SC2034
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+cache=$build/cache
+machine=$(uname -m)
+me=$(basename "$0")
+SECONDS=0
+
+say() {
+	echo "$me: $*" >&2
+}
+
+die() {
+	echo "$me: $*" >&2
+	exit 1
+}
+
+# step TEXT COMMAND...: one line of progress, "TEXT ... 12 s"; the command's output goes to $log, its end is shown on failure.
+step() {
+	local text=$1 start=$SECONDS status=0
+	shift
+	printf '%s: %s ... ' "$me" "$text" >&2
+	printf '\n== %s: %s\n' "$text" "$*" >>"$log"
+	"$@" >>"$log" 2>&1 </dev/null || status=$?
+	if [ "$status" -ne 0 ]; then
+		echo "failed" >&2
+		sed -n '/^== /h; /^== /!H; ${x; p}' "$log" | tail -n 25 | sed 's/^/    /' >&2
+		return "$status"
+	fi
+	echo "$((SECONDS - start)) s" >&2
+}
+
+# Can this machine run minivmm itself, and not only in the emulated host?
+native_kvm() {
+	[ "$machine" = aarch64 ] && [ -r /dev/kvm ] && [ -w /dev/kvm ]
+}
+
+# The newest vmlinuz of build/cache/kernels/NAME.
+kernel_path() {
+	local found
+	found=$(find "$cache/kernels/$1/boot" -name 'vmlinuz-*' 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$found" ] || die "no kernel in build/cache/kernels/$1; run guest/setup"
+	echo "$found"
+}
+
+# build_tree NAME [meson setup options]: configures build/NAME when new or when the options changed, and compiles it.
+build_tree() {
+	local name=$1 want
+	shift
+	local tree=$build/$name
+	want="$*"
+	mkdir -p "$build"
+	(
+		flock 8
+		if [ ! -f "$tree/build.ninja" ] || [ "$(cat "$tree/.options" 2>/dev/null)" != "$want" ]; then
+			rm -rf "$tree"
+			meson setup "$tree" "$root" "$@"
+			printf '%s' "$want" >"$tree/.options"
+		fi
+		nice ninja -C "$tree"
+	) 8>"$build/.$name.lock"
+}
+
+# Static and position independent, so that one file runs on any aarch64 Linux whatever its libraries.
+build_arm64() {
+	local options=(--buildtype=release -Db_ndebug=false --strip -Dprefer_static=true -Dc_link_args=-static-pie)
+	[ "$machine" = aarch64 ] || options+=(--cross-file "$cache/aarch64.cross")
+	build_tree arm64 "${options[@]}"
+	# meson strips on install only; the tree is used in place.
+	local strip=strip
+	[ "$machine" = aarch64 ] || strip=aarch64-linux-gnu-strip
+	if [ -f "$build/arm64/vmm/minivmm" ] && [ "$build/arm64/vmm/minivmm" -nt "$build/arm64/minivmm" ]; then
+		$strip -o "$build/arm64/minivmm.new" "$build/arm64/vmm/minivmm"
+		mv "$build/arm64/minivmm.new" "$build/arm64/minivmm"
+	fi
+}
