@@ -17,12 +17,14 @@
 
 #include "error.h"
 
+struct kernel;
+
 struct initramfs_config {
 	const void *init; /* /init: a static aarch64 executable, see guest/init_blob.h */
 	size_t init_len;
 	const char *kernel; /* path of the kernel file; modules and busybox are looked for beside it */
-	const void *image; /* the uncompressed kernel, to learn its version when its file name does not tell; or NULL */
-	size_t image_len;
+	const struct kernel
+		*image; /* the same, opened: asked for its version when the file name does not tell; or NULL */
 	const char *modules; /* --modules: lib/modules/VERSION itself, a lib/modules, or a root; NULL: looked for */
 	const char *const *want; /* module names, NULL terminated; one neither built in nor found is warned about */
 	const char *const *may_want; /* the same, but quietly left out when the kernel has none; or NULL */
