@@ -12,7 +12,8 @@
 /* The caller has to look at the result: an error dropped is a bug. */
 #define must_check __attribute__((warn_unused_result))
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+/* By way of void: the member's alignment says nothing, the container is aligned as it was made. */
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio-mmio registers. Control registers answer to aligned 32 bit accesses alone (virtio 4.2.2.2), anything else reads
+ * 0 and is dropped; the configuration space takes any width. When a queue may be changed, what a status write does and
+ * which features exist is the core's to say.
+ */
+#include "mmio.h"
+
+#include <errno.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+
+/* Newer than the header of the oldest distribution we build on. */
+#define REG_QUEUE_RESET 0x0c0
+
+static struct virtq *selected(struct virtio_mmio *t)
+{
+	return virtio_queue(t->v, t->queue_sel);
+}
+
+/* The one place where InterruptStatus changes. */
+static void mmio_set_interrupt(struct virtio_mmio *t, uint32_t status)
+{
+	t->interrupt_status = status;
+}
+
+static void mmio_interrupt(struct virtio_mmio *t, uint32_t bit)
+{
+	/* The bit before the line: the driver reads it in its handler (virtio 4.2.2.1). */
+	mmio_set_interrupt(t, t->interrupt_status | bit);
+	/* Also when the bit was set already: a driver may acknowledge after it scanned the ring, and needs a new edge. */
+	irq_raise(t->irq);
+}
+
+static void mmio_ack(struct virtio_mmio *t, uint32_t bits)
+{
+	mmio_set_interrupt(t, t->interrupt_status & ~bits);
+	if (!t->interrupt_status)
+		irq_lower(t->irq);
+}
+
+static uint32_t read_control(struct virtio_mmio *t, uint32_t offset)
+{
+	const struct virtq *q = selected(t);
+
+	switch (offset) {
+	case VIRTIO_MMIO_MAGIC_VALUE: return 0x74726976;
+	case VIRTIO_MMIO_VERSION: return 2;
+	case VIRTIO_MMIO_DEVICE_ID: return t->v->class->device_id;
+	case VIRTIO_MMIO_VENDOR_ID: return VIRTIO_MMIO_VENDOR;
+	case VIRTIO_MMIO_DEVICE_FEATURES: return virtio_device_features(t->v, t->device_features_sel);
+	case VIRTIO_MMIO_QUEUE_NUM_MAX: return q ? q->size_max : 0;
+	case VIRTIO_MMIO_QUEUE_READY: return q && q->ready;
+	case VIRTIO_MMIO_INTERRUPT_STATUS: return t->interrupt_status;
+	case VIRTIO_MMIO_STATUS: return t->v->status;
+	/* No shared memory regions: every id is unused, and reads as all ones (virtio 4.2.2). */
+	case VIRTIO_MMIO_SHM_LEN_LOW:
+	case VIRTIO_MMIO_SHM_LEN_HIGH:
+	case VIRTIO_MMIO_SHM_BASE_LOW:
+	case VIRTIO_MMIO_SHM_BASE_HIGH: return UINT32_MAX;
+	/* A queue reset is over when the write of 1 returns, so nobody ever sees one going on. */
+	case REG_QUEUE_RESET: return 0;
+	case VIRTIO_MMIO_CONFIG_GENERATION: return t->v->config_generation;
+	default: return 0;
+	}
+}
+
+static void set_half(gpa_t *addr, bool high, uint32_t value)
+{
+	unsigned int shift = high ? 32 : 0;
+
+	*addr = (*addr & ~(0xffffffffULL << shift)) | (uint64_t)value << shift;
+}
+
+/* The settings of the selected queue, which are frozen while it is ready (virtio 4.2.2.2, R31). */
+static void write_queue(struct virtio_mmio *t, uint32_t offset, uint32_t value)
+{
+	struct virtq *q = selected(t);
+
+	if (!q || !virtio_queue_open(t->v, q))
+		return;
+	switch (offset) {
+	case VIRTIO_MMIO_QUEUE_NUM:
+		/* Compared at full width: 0x10000 in a uint16_t would be 0 (R30). 0 is then refused by the start. */
+		q->size = value <= q->size_max ? (uint16_t)value : 0;
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH: set_half(&q->desc_gpa, offset & 4, value); break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH: set_half(&q->avail_gpa, offset & 4, value); break;
+	case VIRTIO_MMIO_QUEUE_USED_LOW:
+	case VIRTIO_MMIO_QUEUE_USED_HIGH: set_half(&q->used_gpa, offset & 4, value); break;
+	default: break;
+	}
+}
+
+static void write_ready(struct virtio_mmio *t, uint32_t value)
+{
+	struct virtq *q = selected(t);
+
+	if (!q)
+		return;
+	if (value == 1)
+		virtio_queue_enable(t->v, q);
+	else if (value == 0)
+		virtio_queue_disable(t->v, q);
+}
+
+static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value)
+{
+	switch (offset) {
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL: t->device_features_sel = value; break;
+	case VIRTIO_MMIO_DRIVER_FEATURES: virtio_set_driver_features(t->v, t->driver_features_sel, value); break;
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: t->driver_features_sel = value; break;
+	case VIRTIO_MMIO_QUEUE_SEL: t->queue_sel = value; break;
+	case VIRTIO_MMIO_QUEUE_READY: write_ready(t, value); break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY: virtio_queue_notify(t->v, value); break;
+	case VIRTIO_MMIO_INTERRUPT_ACK: mmio_ack(t, value); break;
+	/* Eight bits are defined; a write with any above them is not a status. */
+	case VIRTIO_MMIO_STATUS:
+		if (value <= UINT8_MAX)
+			virtio_set_status(t->v, (uint8_t)value);
+		break;
+	default: write_queue(t, offset, value); break;
+	}
+}
+
+static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	struct virtio_mmio *t = opaque;
+	uint64_t value = 0;
+
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		virtio_config_read(t->v, offset - VIRTIO_MMIO_CONFIG, &value, size);
+	else if (size == 4 && offset % 4 == 0)
+		value = read_control(t, (uint32_t)offset);
+	return value;
+}
+
+static void mmio_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct virtio_mmio *t = opaque;
+
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		virtio_config_write(t->v, offset - VIRTIO_MMIO_CONFIG, &value, size);
+	else if (size == 4 && offset % 4 == 0)
+		write_control(t, (uint32_t)offset, (uint32_t)value);
+}
+
+/* Names as virtio 4.2.2 spells them; the older QueueNum and QueueNumMax are QueueSize and QueueSizeMax there. */
+static const char *mmio_reg_name(uint64_t offset)
+{
+	static const char *const names[VIRTIO_MMIO_CONFIG / 4] = {
+		[VIRTIO_MMIO_MAGIC_VALUE / 4] = "MagicValue",
+		[VIRTIO_MMIO_VERSION / 4] = "Version",
+		[VIRTIO_MMIO_DEVICE_ID / 4] = "DeviceID",
+		[VIRTIO_MMIO_VENDOR_ID / 4] = "VendorID",
+		[VIRTIO_MMIO_DEVICE_FEATURES / 4] = "DeviceFeatures",
+		[VIRTIO_MMIO_DEVICE_FEATURES_SEL / 4] = "DeviceFeaturesSel",
+		[VIRTIO_MMIO_DRIVER_FEATURES / 4] = "DriverFeatures",
+		[VIRTIO_MMIO_DRIVER_FEATURES_SEL / 4] = "DriverFeaturesSel",
+		[VIRTIO_MMIO_QUEUE_SEL / 4] = "QueueSel",
+		[VIRTIO_MMIO_QUEUE_NUM_MAX / 4] = "QueueSizeMax",
+		[VIRTIO_MMIO_QUEUE_NUM / 4] = "QueueSize",
+		[VIRTIO_MMIO_QUEUE_READY / 4] = "QueueReady",
+		[VIRTIO_MMIO_QUEUE_NOTIFY / 4] = "QueueNotify",
+		[VIRTIO_MMIO_INTERRUPT_STATUS / 4] = "InterruptStatus",
+		[VIRTIO_MMIO_INTERRUPT_ACK / 4] = "InterruptACK",
+		[VIRTIO_MMIO_STATUS / 4] = "Status",
+		[VIRTIO_MMIO_QUEUE_DESC_LOW / 4] = "QueueDescLow",
+		[VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] = "QueueDescHigh",
+		[VIRTIO_MMIO_QUEUE_AVAIL_LOW / 4] = "QueueDriverLow",
+		[VIRTIO_MMIO_QUEUE_AVAIL_HIGH / 4] = "QueueDriverHigh",
+		[VIRTIO_MMIO_QUEUE_USED_LOW / 4] = "QueueDeviceLow",
+		[VIRTIO_MMIO_QUEUE_USED_HIGH / 4] = "QueueDeviceHigh",
+		[VIRTIO_MMIO_SHM_SEL / 4] = "SHMSel",
+		[VIRTIO_MMIO_SHM_LEN_LOW / 4] = "SHMLenLow",
+		[VIRTIO_MMIO_SHM_LEN_HIGH / 4] = "SHMLenHigh",
+		[VIRTIO_MMIO_SHM_BASE_LOW / 4] = "SHMBaseLow",
+		[VIRTIO_MMIO_SHM_BASE_HIGH / 4] = "SHMBaseHigh",
+		[REG_QUEUE_RESET / 4] = "QueueReset",
+		[VIRTIO_MMIO_CONFIG_GENERATION / 4] = "ConfigGeneration",
+	};
+
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		return "Config";
+	return offset % 4 ? NULL : names[offset / 4];
+}
+
+static const struct bus_ops mmio_bus_ops = {
+	.read = mmio_read,
+	.write = mmio_write,
+	.reg_name = mmio_reg_name,
+};
+
+static void mmio_notify_queue(struct virtio *v, struct virtq *q)
+{
+	(void)q;
+	mmio_interrupt(v->transport_state, VIRTIO_MMIO_INT_VRING);
+}
+
+static void mmio_notify_config(struct virtio *v)
+{
+	mmio_interrupt(v->transport_state, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static int mmio_set_doorbell(struct virtio *v, struct virtq *q, int fd, bool on)
+{
+	struct virtio_mmio *t = v->transport_state;
+	const struct doorbell bell = {
+		.addr = t->region.base + VIRTIO_MMIO_QUEUE_NOTIFY,
+		.size = 4,
+		.value = q->index,
+		.fd = fd,
+	};
+
+	if (on)
+		return bus_add_doorbell(t->bus, &bell);
+	bus_del_doorbell(t->bus, &bell);
+	return 0;
+}
+
+static int mmio_call_fd(struct virtio *v, struct virtq *q)
+{
+	(void)v;
+	(void)q;
+	/* Whoever wrote such an fd could not set InterruptStatus, and the driver would ignore the interrupt. */
+	return -1;
+}
+
+static void mmio_reset(struct virtio *v)
+{
+	struct virtio_mmio *t = v->transport_state;
+
+	t->device_features_sel = t->driver_features_sel = t->queue_sel = 0;
+	mmio_ack(t, UINT32_MAX);
+}
+
+static const struct virtio_transport mmio_transport = {
+	.notify_queue = mmio_notify_queue,
+	.notify_config = mmio_notify_config,
+	.set_doorbell = mmio_set_doorbell,
+	.call_fd = mmio_call_fd,
+	.reset = mmio_reset,
+};
+
+int virtio_mmio_init(struct virtio_mmio *t, struct virtio *v, struct bus *bus, gpa_t base, struct irq *irq)
+{
+	*t = (struct virtio_mmio){
+		.v = v,
+		.bus = bus,
+		.irq = irq,
+		.region = {
+			.name = v->class->name,
+			.ops = &mmio_bus_ops,
+			.opaque = t,
+			.base = base,
+			.size = VIRTIO_MMIO_SIZE,
+		},
+	};
+	virtio_attach(v, &mmio_transport, t);
+	return bus_add(bus, &t->region);
+}
+
+void virtio_mmio_destroy(struct virtio_mmio *t)
+{
+	virtio_set_status(t->v, 0);
+	bus_del(t->bus, &t->region);
+}

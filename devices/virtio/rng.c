@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio-rng. A request may be filled in part but never with nothing (virtio 5.4.6.2: "the length used by the device ...
+ * at least one byte"), so while the source has nothing the request stays in the ring and the source is watched.
+ */
+#include "rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/virtio_ids.h>
+
+/*
+ * Bytes given to one request, and in one turn of the loop. Descriptors may overlap, so a driver can ask for far more than
+ * its memory; 64 KiB is what a reader of /dev/hwrng can use at once many times over, and about 0.2 ms of getrandom.
+ */
+#define RNG_MAX_BYTES (64 * 1024)
+
+#define RNG_QUEUE_SIZE 64
+
+static void stop_waiting(struct virtio_rng *d)
+{
+	if (d->waiting)
+		loop_del(d->v.loop, &d->source);
+	d->waiting = false;
+}
+
+static void rng_ready(struct loop_source *source, uint32_t events)
+{
+	struct virtio_rng *d = container_of(source, struct virtio_rng, source);
+
+	(void)events;
+	stop_waiting(d);
+	virtio_serve(&d->v, &d->v.queue[0]);
+}
+
+static void rng_fail(struct virtio_rng *d, int error)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "entropy source: %s", strerror(error));
+	virtio_fail(&d->v, why);
+}
+
+/* The source has nothing now: come back when it has. */
+static void wait_for_entropy(struct virtio_rng *d)
+{
+	int ret;
+
+	d->source.fd = d->entropy->fd;
+	ret = d->source.fd < 0 ? -EAGAIN : loop_add(d->v.loop, &d->source, EPOLLIN);
+	if (ret < 0)
+		rng_fail(d, -ret);
+	else
+		d->waiting = true;
+}
+
+static void rng_queue_notify(struct virtio *v, struct virtq *q)
+{
+	struct virtio_rng *d = container_of(v, struct virtio_rng, v);
+	struct chain *chain = &d->chain;
+	size_t turn = 0;
+
+	if (d->waiting)
+		return;
+	while (virtq_pop(q, chain)) {
+		ssize_t n;
+
+		/* virtio 5.4.6.1: "MUST NOT place driver-readable buffers"; and a buffer of no bytes cannot get one. */
+		if (chain->out_count || !chain->in_len) {
+			q->fault = chain->out_count ? "an entropy request has a readable buffer"
+						    : "an entropy request has no room";
+			virtq_push(q, chain);
+			continue;
+		}
+		chain_limit(chain, RNG_MAX_BYTES);
+		n = d->entropy->fill(d->entropy, chain->in, chain->in_count);
+		if (n <= 0) {
+			virtq_unpop(q, chain);
+			if (n == -EAGAIN)
+				wait_for_entropy(d);
+			else
+				rng_fail(d, n ? (int)-n : EIO);
+			return;
+		}
+		chain_wrote(chain, (size_t)n);
+		virtq_push(q, chain);
+		turn += (size_t)n;
+		if (turn >= RNG_MAX_BYTES) {
+			q->more = true;
+			return;
+		}
+	}
+}
+
+static void rng_reset(struct virtio *v)
+{
+	stop_waiting(container_of(v, struct virtio_rng, v));
+}
+
+static void rng_queue_reset(struct virtio *v, struct virtq *q)
+{
+	(void)q;
+	rng_reset(v);
+}
+
+static const struct virtio_class rng_class = {
+	.name = "virtio-rng",
+	.device_id = VIRTIO_ID_RNG,
+	.queue_count = 1,
+	.queue_size = RNG_QUEUE_SIZE,
+	.reset = rng_reset,
+	.queue_reset = rng_queue_reset,
+	.queue_notify = rng_queue_notify,
+};
+
+int virtio_rng_init(struct virtio_rng *d, struct loop *loop, const struct mem *mem, struct entropy *entropy)
+{
+	d->entropy = entropy;
+	d->source = (struct loop_source){ .fd = -1, .ready = rng_ready };
+	d->waiting = false;
+	return virtio_init(&d->v, &rng_class, loop, mem);
+}
+
+void virtio_rng_destroy(struct virtio_rng *d)
+{
+	stop_waiting(d);
+	virtio_destroy(&d->v);
+}

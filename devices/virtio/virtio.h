@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtio class and its life cycle: feature negotiation, the status machine, configuration space, kicks and
+ * notifications. What is the same for every device and every transport is here, once; a device is a const table of
+ * hooks and a struct that embeds struct virtio; a transport moves registers.
+ *
+ * Life: init, attach, [features, queues, DRIVER_OK: queues are served, ..., status 0: reset] as often as the driver
+ * likes, destroy. No hook is called outside that order. Reset is complete when virtio_set_status returns.
+ *
+ * A device never dies of its guest: what cannot be served ends in virtio_fail, which sets DEVICE_NEEDS_RESET, and the
+ * device is as new after the reset.
+ */
+#ifndef MINIVMM_VIRTIO_H
+#define MINIVMM_VIRTIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/loop.h"
+#include "core/mem.h"
+#include "core/util.h"
+#include "virtq.h"
+
+#define VIRTIO_FEATURE(bit) (1ULL << (bit))
+
+struct virtio;
+
+/* Every hook but queue_notify may be NULL. */
+struct virtio_class {
+	const char *name; /* "virtio-rng": in messages, statistics and snapshots */
+	uint16_t device_id;
+	uint16_t queue_count, queue_size; /* queue_size is the maximum, QueueSizeMax */
+	uint16_t config_size; /* bytes, at most VIRTIO_CONFIG_MAX */
+	/* Device feature bits to offer beside the core's. */
+	uint64_t (*get_features)(struct virtio *v);
+	/* NULL when this subset of the offer can be served, else why not: FEATURES_OK is then refused. */
+	const char *(*check_features)(struct virtio *v, uint64_t features);
+	/* The negotiated set, once, as FEATURES_OK is accepted. */
+	void (*set_features)(struct virtio *v, uint64_t features);
+	/* Fills config_size zeroed bytes. */
+	void (*get_config)(struct virtio *v, void *config);
+	/* The driver wrote [offset, offset + size), inside config_size; config holds all of it with the write applied. */
+	void (*set_config)(struct virtio *v, const void *config, uint32_t offset, unsigned int size);
+	/* As DRIVER_OK is accepted, before anything is served. 0 or -errno: then the device NEEDS_RESET. */
+	int (*start)(struct virtio *v);
+	/* Nothing in flight afterwards: after it no guest memory is touched on behalf of the old life. */
+	void (*reset)(struct virtio *v);
+	/* The same for one queue, which the driver is about to take away. NULL: nothing outlives queue_notify. */
+	void (*queue_reset)(struct virtio *v, struct virtq *q);
+	/*
+	 * One turn: pop and serve until pop finds nothing. The core has begun the turn and notifies the driver of what was
+	 * pushed. Not called unless DRIVER_OK is set, the queue is ready and nothing is broken.
+	 */
+	void (*queue_notify)(struct virtio *v, struct virtq *q);
+	/* Where something else than virtio_serve takes the kicks (vhost-user). Both or neither; -errno means NEEDS_RESET. */
+	int (*start_ioeventfd)(struct virtio *v);
+	void (*stop_ioeventfd)(struct virtio *v);
+};
+
+struct virtio_transport {
+	void (*notify_queue)(struct virtio *v, struct virtq *q);
+	void (*notify_config)(struct virtio *v);
+	/* Makes the guest's notification of q a signal on fd, or undoes it. -errno: it will come by virtio_queue_notify. */
+	int (*set_doorbell)(struct virtio *v, struct virtq *q, int fd, bool on);
+	/* An eventfd that interrupts the driver for q, -1 when only notify_queue can. */
+	int (*call_fd)(struct virtio *v, struct virtq *q);
+	/* The transport's own registers to their reset values, interrupt withdrawn. */
+	void (*reset)(struct virtio *v);
+};
+
+/* Takes kicks for one queue off its eventfd, on the loop. */
+struct virtio_kick {
+	struct loop_source source; /* fd -1 until the queue first runs */
+	struct virtio *v;
+	struct virtq *q;
+	bool active, bell; /* on the loop; the transport's doorbell is set */
+};
+
+#define VIRTIO_CONFIG_MAX 256 /* what fits behind 0x100 in a 0x200 byte virtio-mmio slot */
+
+struct virtio {
+	const struct virtio_class *class;
+	const struct virtio_transport *transport;
+	void *transport_state;
+	struct loop *loop;
+	const struct mem *mem;
+	struct virtq *queue; /* class->queue_count of them, each with its kick */
+	struct virtio_kick *kick;
+	uint64_t features_off; /* never offered: set by the owner before the guest runs */
+	uint64_t driver_features; /* as written; frozen by FEATURES_OK */
+	uint32_t config_generation;
+	uint8_t status;
+	bool reported; /* one message in each life */
+	/* Where messages go: the owner's, NULL for nowhere. text is one line without the device's name. */
+	void (*report)(struct virtio *v, const char *text);
+};
+
+/* 0 or -ENOMEM. loop and mem outlive v. */
+must_check int virtio_init(
+	struct virtio *v, const struct virtio_class *class, struct loop *loop, const struct mem *mem);
+void virtio_destroy(struct virtio *v);
+/* Once, before the guest runs. */
+void virtio_attach(struct virtio *v, const struct virtio_transport *transport, void *transport_state);
+
+/* For transports. Words above 1 are 0 and stay 0: no feature of ours is there. */
+uint32_t virtio_device_features(struct virtio *v, uint32_t word);
+void virtio_set_driver_features(struct virtio *v, uint32_t word, uint32_t value);
+/* The driver's write to the status register. 0 resets; a step that is not due is ignored (the bit reads back as 0). */
+void virtio_set_status(struct virtio *v, uint8_t status);
+/* The queue with that index, or NULL: the only check of a queue index. */
+struct virtq *virtio_queue(struct virtio *v, uint32_t index);
+/* The driver may change this queue's settings: it is not ready, and the time is between FEATURES_OK and DRIVER_OK. */
+bool virtio_queue_open(const struct virtio *v, const struct virtq *q);
+/* QueueReady = 1 and = 0. A queue that cannot start stays not ready and says why. */
+void virtio_queue_enable(struct virtio *v, struct virtq *q);
+void virtio_queue_disable(struct virtio *v, struct virtq *q);
+/* A notification that was not taken as a doorbell. Ignored unless the queue can be served. */
+void virtio_queue_notify(struct virtio *v, uint32_t index);
+/* size bytes at offset of the configuration space; outside of it reads give 0 and writes are dropped. */
+void virtio_config_read(struct virtio *v, uint64_t offset, void *buf, unsigned int size);
+void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, unsigned int size);
+
+/* For devices. */
+static inline bool virtio_has_feature(const struct virtio *v, unsigned int bit)
+{
+	return v->driver_features & VIRTIO_FEATURE(bit);
+}
+
+/* DRIVER_OK, and neither FAILED nor DEVICE_NEEDS_RESET: guest memory may be touched. */
+bool virtio_running(const struct virtio *v);
+/* One turn for q now: when something a device waited for has come. */
+void virtio_serve(struct virtio *v, struct virtq *q);
+/* Interrupts the driver if it asked to hear of what was pushed; for pushes outside queue_notify. */
+void virtio_notify_queue(struct virtio *v, struct virtq *q);
+/* The configuration space changed: a new generation, and an interrupt if the driver runs. */
+void virtio_notify_config(struct virtio *v);
+/* The device cannot go on: why is reported, DEVICE_NEEDS_RESET is set, nothing is served until the reset. */
+void virtio_fail(struct virtio *v, const char *why);
+/* Reports why, at most once until the next reset, with the queue's index unless q is NULL. */
+void virtio_warn(struct virtio *v, const struct virtq *q, const char *why);
+
+/* What the hooks of that name do when NULL. stop serves a kick that is still in an eventfd: none is lost by it. */
+must_check int virtio_start_ioeventfd(struct virtio *v);
+void virtio_stop_ioeventfd(struct virtio *v);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What both ring formats share: turns, chains in flight, the checks on a buffer, and moving bytes in and out of a
+ * chain. Where a chain comes from and goes to is the ring's (ring.h).
+ */
+#include "virtq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/virtio_ring.h>
+
+#include "ring.h"
+
+static size_t in_flight_bytes(const struct virtq *q)
+{
+	return ((size_t)q->size_max + 7) / 8;
+}
+
+int virtq_init(struct virtq *q, const struct mem *mem, uint16_t index, uint16_t size_max)
+{
+	assert(size_max && size_max <= VIRTQ_SIZE_MAX);
+	*q = (struct virtq){ .mem = mem, .index = index, .size_max = size_max };
+	q->in_flight = calloc(1, in_flight_bytes(q));
+	if (!q->in_flight)
+		return -ENOMEM;
+	virtq_reset(q);
+	return 0;
+}
+
+void virtq_destroy(struct virtq *q)
+{
+	free(q->in_flight);
+	q->in_flight = NULL;
+	q->ready = false;
+}
+
+const char *virtq_start(struct virtq *q)
+{
+	const struct ring_ops *ring = &ring_split;
+	const char *why;
+
+	if (!q->size || q->size > q->size_max)
+		return "queue size is 0 or above QueueSizeMax";
+	why = ring->start(q);
+	if (why)
+		return why;
+	q->ring = ring;
+	q->ready = true;
+	return NULL;
+}
+
+void virtq_stop(struct virtq *q)
+{
+	q->ready = false;
+	q->broken = false;
+	q->fault = NULL;
+	q->ring = NULL;
+	q->desc = q->avail = q->used = NULL;
+	q->avail_next = q->used_next = q->used_signalled = 0;
+	q->kicks_off = false;
+	q->budget = 0;
+	q->more = false;
+	q->life++;
+	q->in_flight_count = 0;
+	memset(q->in_flight, 0, in_flight_bytes(q));
+}
+
+void virtq_reset(struct virtq *q)
+{
+	virtq_stop(q);
+	q->size = q->size_max;
+	q->desc_gpa = q->avail_gpa = q->used_gpa = 0;
+	q->event_idx = q->indirect = false;
+}
+
+void virtq_begin(struct virtq *q)
+{
+	q->budget = q->size;
+	q->more = false;
+}
+
+static bool in_flight_test(const struct virtq *q, uint16_t head)
+{
+	return q->in_flight[head / 8] & (1u << head % 8);
+}
+
+static void in_flight_set(struct virtq *q, uint16_t head)
+{
+	q->in_flight[head / 8] |= (uint8_t)(1u << head % 8);
+	q->in_flight_count++;
+}
+
+static void in_flight_clear(struct virtq *q, uint16_t head)
+{
+	q->in_flight[head / 8] &= (uint8_t) ~(1u << head % 8);
+	q->in_flight_count--;
+}
+
+static bool break_queue(struct virtq *q)
+{
+	q->broken = true;
+	return false;
+}
+
+/* A chain is out: popped in this life of the queue and not yet given back. */
+static bool is_out(const struct virtq *q, const struct chain *chain)
+{
+	return q->ready && !q->broken && chain->life == q->life && in_flight_test(q, chain->head);
+}
+
+bool virtq_pop(struct virtq *q, struct chain *chain)
+{
+	while (q->ready && !q->broken) {
+		enum ring_take taken;
+
+		if (!q->budget) {
+			q->more = true;
+			return false;
+		}
+		taken = q->ring->take(q, chain);
+		if (taken == RING_EMPTY) {
+			if (q->ring->kicks_on(q))
+				continue;
+			return false;
+		}
+		if (taken == RING_BROKEN)
+			return break_queue(q);
+		q->ring->kicks_off(q);
+		q->budget--;
+		/* Given back twice, the first completion would free buffers that the second still uses (R07). */
+		if (in_flight_test(q, chain->head)) {
+			q->fault = "a chain was made available again while in flight";
+			return break_queue(q);
+		}
+		if (taken == RING_CHAIN) {
+			in_flight_set(q, chain->head);
+			chain->life = q->life;
+			return true;
+		}
+		q->ring->give(q, chain->head, chain->slots, 0);
+	}
+	return false;
+}
+
+void virtq_unpop(struct virtq *q, struct chain *chain)
+{
+	if (!is_out(q, chain))
+		return;
+	in_flight_clear(q, chain->head);
+	q->ring->untake(q, chain);
+	q->budget++;
+}
+
+void virtq_push(struct virtq *q, struct chain *chain)
+{
+	if (!is_out(q, chain))
+		return;
+	in_flight_clear(q, chain->head);
+	q->ring->give(q, chain->head, chain->slots, chain->written);
+}
+
+bool virtq_should_notify(struct virtq *q)
+{
+	return q->ready && !q->broken && q->used_next != q->used_signalled && q->ring->driver_waits(q);
+}
+
+void walk_begin(struct walk *w, const struct virtq *q, struct chain *chain)
+{
+	*w = (struct walk){ .q = q, .chain = chain };
+	chain->out = chain->iov;
+	chain->out_count = chain->in_count = 0;
+	chain->out_len = chain->in_len = chain->written = 0;
+}
+
+const char *walk_add(struct walk *w, gpa_t addr, uint32_t len, bool device_writes)
+{
+	struct chain *chain = w->chain;
+	struct iovec *iov = &chain->iov[chain->out_count + chain->in_count];
+	void *host;
+
+	/* virtio 2.7.5.3.1: "MUST NOT create a descriptor chain longer than the Queue Size". This also ends loops (R01). */
+	if (w->total++ >= w->q->size)
+		return "a chain is longer than the queue";
+	/* virtio 2.7.4.2: "any device-writable descriptor elements after any device-readable" (R18). */
+	if (!device_writes && chain->in_count)
+		return "a readable buffer follows a writable one";
+	/* Nothing to reach, so its address means nothing and need not be valid (R15). */
+	if (!len)
+		return NULL;
+	/* virtio 2.7.5.2: "MUST NOT add a descriptor chain longer than 2^32 bytes in total" (R03). */
+	if (len > UINT32_MAX - chain->out_len - chain->in_len)
+		return "a chain has more than 2^32 bytes";
+	if (chain->out_count + chain->in_count >= CHAIN_MAX_IOV)
+		return "a chain has more buffers than this device takes";
+	host = mem_ptr(w->q->mem, addr, len);
+	if (!host)
+		return "a buffer is not in guest memory";
+	*iov = (struct iovec){ .iov_base = host, .iov_len = len };
+	if (device_writes) {
+		chain->in_count++;
+		chain->in_len += len;
+	} else {
+		chain->out_count++;
+		chain->out_len += len;
+	}
+	return NULL;
+}
+
+void walk_end(struct walk *w)
+{
+	w->chain->in = w->chain->iov + w->chain->out_count;
+}
+
+const char *walk_table(const struct virtq *q, gpa_t addr, uint32_t len, const void **table)
+{
+	if (!q->indirect)
+		return "an indirect table without VIRTIO_F_INDIRECT_DESC";
+	/* A table need not be aligned: a check for that has broken real guests (R12). */
+	if (!len || len % sizeof(struct vring_desc))
+		return "an indirect table's length is 0 or not a multiple of 16";
+	*table = mem_ptr(q->mem, addr, len);
+	return *table ? NULL : "an indirect table is not in guest memory";
+}
+
+/* Steps over len bytes at the front of one part. */
+static void part_skip(struct iovec **iov, uint16_t *count, size_t len)
+{
+	while (*count && len >= (*iov)->iov_len) {
+		len -= (*iov)->iov_len;
+		(*iov)++;
+		(*count)--;
+	}
+	if (*count) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + len;
+		(*iov)->iov_len -= len;
+	}
+}
+
+size_t chain_read(struct chain *chain, void *dst, size_t len)
+{
+	size_t done = 0;
+
+	if (len > chain->out_len)
+		len = chain->out_len;
+	while (done < len) {
+		size_t n = chain->out->iov_len < len - done ? chain->out->iov_len : len - done;
+
+		mem_fetch((char *)dst + done, chain->out->iov_base, n);
+		part_skip(&chain->out, &chain->out_count, n);
+		done += n;
+	}
+	chain->out_len -= (uint32_t)len;
+	return len;
+}
+
+size_t chain_write(struct chain *chain, const void *src, size_t len)
+{
+	size_t done = 0;
+
+	if (len > chain->in_len)
+		len = chain->in_len;
+	while (done < len) {
+		size_t n = chain->in->iov_len < len - done ? chain->in->iov_len : len - done;
+
+		memcpy(chain->in->iov_base, (const char *)src + done, n);
+		chain_wrote(chain, n);
+		done += n;
+	}
+	return len;
+}
+
+void chain_wrote(struct chain *chain, size_t len)
+{
+	assert(len <= chain->in_len);
+	part_skip(&chain->in, &chain->in_count, len);
+	chain->in_len -= (uint32_t)len;
+	chain->written += (uint32_t)len;
+}
+
+void chain_limit(struct chain *chain, size_t len)
+{
+	if (len >= chain->in_len)
+		return;
+	chain->in_len = (uint32_t)len;
+	for (uint16_t i = 0; i < chain->in_count; i++) {
+		if (len <= chain->in[i].iov_len) {
+			chain->in[i].iov_len = len;
+			chain->in_count = (uint16_t)(len ? i + 1 : i);
+			return;
+		}
+		len -= chain->in[i].iov_len;
+	}
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The split virtqueue (virtio 2.7). Only its layout, its indices and its barriers; what a buffer may be is walk_add's.
+ *
+ * Every field the driver writes is loaded once. A head or an index that cannot be breaks the ring; anything wrong further
+ * down a chain spoils that chain alone, since the head to give back is known.
+ */
+#include <linux/virtio_ring.h>
+
+#include "ring.h"
+
+static const char *split_start(struct virtq *q)
+{
+	size_t size = q->size;
+
+	if (size & (size - 1))
+		return "split queue size is not a power of two"; /* virtio 2.7 */
+	/* virtio 2.7: the table of alignments. */
+	if (q->desc_gpa % VRING_DESC_ALIGN_SIZE || q->avail_gpa % VRING_AVAIL_ALIGN_SIZE ||
+		q->used_gpa % VRING_USED_ALIGN_SIZE)
+		return "a ring is not aligned";
+	/* used_event and avail_event at the end of each ring are counted in whether or not they were negotiated. */
+	q->desc = mem_ptr(q->mem, q->desc_gpa, size * sizeof(struct vring_desc));
+	q->avail = mem_ptr(q->mem, q->avail_gpa, sizeof(struct vring_avail) + (size + 1) * sizeof(__virtio16));
+	q->used = mem_ptr(q->mem, q->used_gpa,
+		sizeof(struct vring_used) + size * sizeof(struct vring_used_elem) + sizeof(__virtio16));
+	if (!q->desc || !q->avail || !q->used)
+		return "a ring is not in guest memory";
+	return NULL;
+}
+
+static uint16_t *avail_slot(const struct virtq *q, uint16_t i)
+{
+	return &((struct vring_avail *)q->avail)->ring[i];
+}
+
+/* The driver's word for "notify me past this used index" sits behind the available ring (virtio 2.7.6). */
+static uint16_t *used_event(const struct virtq *q)
+{
+	return avail_slot(q, q->size);
+}
+
+/* Ours for "kick me past this available index" sits behind the used ring (virtio 2.7.8). */
+static uint16_t *avail_event(const struct virtq *q)
+{
+	return (uint16_t *)&((struct vring_used *)q->used)->ring[q->size];
+}
+
+static uint16_t load_avail_idx(const struct virtq *q)
+{
+	/* Acquire: the ring entry and the descriptors are read after the index that covers them. */
+	return __atomic_load_n(&((struct vring_avail *)q->avail)->idx, __ATOMIC_ACQUIRE);
+}
+
+/* Follows one table from entry i, the ring's own or an indirect one. Ends: walk_add bounds the number of buffers. */
+static const char *walk_descs(struct walk *w, const struct vring_desc *table, uint32_t entries, uint16_t i, bool nested)
+{
+	const char *why;
+
+	for (;;) {
+		struct vring_desc desc;
+		const void *inner;
+
+		if (i >= entries)
+			return "a next field points outside its table";
+		mem_fetch(&desc, &table[i], sizeof(desc));
+		if (desc.flags & VRING_DESC_F_INDIRECT) {
+			/* virtio 2.7.5.3.1: no table in a table, no NEXT beside INDIRECT; WRITE means nothing here. */
+			if (nested)
+				return "an indirect table inside an indirect table";
+			if (desc.flags & VRING_DESC_F_NEXT)
+				return "a descriptor is both INDIRECT and NEXT";
+			why = walk_table(w->q, desc.addr, desc.len, &inner);
+			return why ? why : walk_descs(w, inner, desc.len / sizeof(desc), 0, true);
+		}
+		why = walk_add(w, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
+		if (why)
+			return why;
+		if (!(desc.flags & VRING_DESC_F_NEXT))
+			return NULL;
+		i = desc.next;
+	}
+}
+
+static enum ring_take split_take(struct virtq *q, struct chain *chain)
+{
+	uint16_t pending = (uint16_t)(load_avail_idx(q) - q->avail_next);
+	struct walk w;
+
+	if (!pending)
+		return RING_EMPTY;
+	if (pending > q->size) {
+		q->fault = "the available index moved by more than the queue size";
+		return RING_BROKEN;
+	}
+	chain->head = __atomic_load_n(avail_slot(q, q->avail_next & (q->size - 1)), __ATOMIC_RELAXED);
+	chain->slots = 1;
+	if (chain->head >= q->size) {
+		q->fault = "the available ring names a descriptor outside the table";
+		return RING_BROKEN;
+	}
+	q->avail_next++;
+	walk_begin(&w, q, chain);
+	const char *why = walk_descs(&w, q->desc, q->size, chain->head, false);
+	walk_end(&w);
+	if (!why)
+		return RING_CHAIN;
+	q->fault = why;
+	return RING_BAD_CHAIN;
+}
+
+static void split_untake(struct virtq *q, const struct chain *chain)
+{
+	q->avail_next = (uint16_t)(q->avail_next - chain->slots);
+}
+
+static void split_give(struct virtq *q, uint16_t head, uint16_t slots, uint32_t len)
+{
+	struct vring_used *used = q->used;
+	volatile struct vring_used_elem *elem = &used->ring[q->used_next & (q->size - 1)];
+
+	(void)slots;
+	elem->id = head;
+	elem->len = len;
+	q->used_next++;
+	/* Release: the element, and the payload before it, are there when the driver sees the index (virtio 2.7.8.2). */
+	__atomic_store_n(&used->idx, q->used_next, __ATOMIC_RELEASE);
+}
+
+static bool split_kicks_on(struct virtq *q)
+{
+	struct vring_used *used = q->used;
+
+	if (q->event_idx)
+		__atomic_store_n(avail_event(q), q->avail_next, __ATOMIC_RELAXED);
+	else if (q->kicks_off)
+		__atomic_store_n(&used->flags, 0, __ATOMIC_RELAXED);
+	q->kicks_off = false;
+	/*
+	 * Full barrier: our wish is visible before the index is read again. The driver writes the index, then reads our
+	 * wish; without a barrier on both sides each may miss the other's store, and nobody ever kicks.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return load_avail_idx(q) != q->avail_next;
+}
+
+static void split_kicks_off(struct virtq *q)
+{
+	/* With EVENT_IDX the event stays behind while we work, which asks for nothing; flags must be 0 (virtio 2.7.10.1). */
+	if (q->event_idx || q->kicks_off)
+		return;
+	__atomic_store_n(&((struct vring_used *)q->used)->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
+	q->kicks_off = true;
+}
+
+static bool split_driver_waits(struct virtq *q)
+{
+	uint16_t old = q->used_signalled;
+
+	/* Moved at every test, not only when we signal: a distance of 65536 would read as none. */
+	q->used_signalled = q->used_next;
+	/*
+	 * Full barrier: the used index is visible before the driver's wish is read. The driver writes its wish, then looks
+	 * at the index once more; without it both sides sleep.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!q->event_idx)
+		return !(__atomic_load_n(&((struct vring_avail *)q->avail)->flags, __ATOMIC_RELAXED) &
+			 VRING_AVAIL_F_NO_INTERRUPT);
+	return vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), q->used_next, old);
+}
+
+const struct ring_ops ring_split = {
+	.start = split_start,
+	.take = split_take,
+	.untake = split_untake,
+	.give = split_give,
+	.kicks_on = split_kicks_on,
+	.kicks_off = split_kicks_off,
+	.driver_waits = split_driver_waits,
+};
