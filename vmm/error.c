@@ -15,5 +15,9 @@ int error_set(struct error *error, enum exit_status status, const char *format, 
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
+	/* One line, whatever is in a file name: nor may an escape sequence in it reach the user's terminal. */
+	for (char *p = error->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	return -1;
 }

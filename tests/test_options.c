@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines, the values or the one message they give, and the shape of --help. No file is opened by any of it. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "keyval.h"
+#include "options.h"
+#include "test.h"
+
+#define MAX_ARGS 12
+
+/* argv as the kernel hands it over: writable strings, which stay alive until the next call. */
+static int parse(const char *const *args, struct options *options, struct error *error)
+{
+	static char text[2048];
+	char *argv[MAX_ARGS + 2] = { (char[]){ "minivmm" } };
+	int argc = 1;
+	size_t used = 0;
+
+	for (; argc <= MAX_ARGS && args[argc - 1]; argc++) {
+		argv[argc] = text + used;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", args[argc - 1]) + 1;
+	}
+	*error = (struct error){ 0 };
+	return options_parse(options, argc, argv, error);
+}
+
+#define PARSE(options, error, ...) parse((const char *const[MAX_ARGS + 1]){ __VA_ARGS__ }, options, error)
+
+struct refusal {
+	const char *args[MAX_ARGS];
+	const char *message;
+};
+
+static const struct refusal refusals[] = {
+	{ { 0 }, "no kernel given; write --kernel FILE" },
+	{ { "--memory", "1G" }, "no kernel given" },
+	{ { "--kernel" }, "--kernel needs an argument: --kernel FILE" },
+	{ { "--kernel", "--stats" }, "--kernel needs an argument: --kernel FILE" },
+	{ { "--kernel", "--memory=1G" }, "--kernel needs an argument" },
+	{ { "--kernel", "" }, "--kernel: the argument is empty" },
+	{ { "--kernel=" }, "--kernel: the argument is empty" },
+	{ { "--stats=1" }, "--stats takes no argument" },
+	{ { "--help=x" }, "--help takes no argument" },
+	{ { "--kernal", "x" }, "unknown option --kernal, did you mean --kernel?" },
+	{ { "--kernal=x" }, "unknown option --kernal, did you mean --kernel?" },
+	{ { "--mem", "1G" }, "unknown option --mem, did you mean --memory?" },
+	{ { "--cpu=2" }, "unknown option --cpu, did you mean --cpus?" },
+	{ { "-kernel", "x" }, "unknown option -kernel, did you mean --kernel?" },
+	{ { "-m", "512" }, "unknown option -m, did you mean --m" },
+	{ { "--frobnicate" }, "unknown option --frobnicate; minivmm --help lists them all" },
+	{ { "--disk", "path=x" }, "unknown option --disk; minivmm --help" },
+	{ { "--" }, "unknown option --; minivmm --help" },
+	{ { "--=x" }, "unknown option --; minivmm --help" },
+	{ { "---kernel" }, "unknown option ---kernel, did you mean --kernel?" },
+	{ { "--kernel\nx" }, "unknown option --kernel?x, did you mean --kernel?" },
+	{ { "vmlinuz" }, "unexpected argument \"vmlinuz\"; did you mean --kernel vmlinuz?" },
+	{ { "--kernel", "a", "b" }, "unexpected argument \"b\"" },
+	{ { "-" }, "unexpected argument \"-\"" },
+	{ { "" }, "unexpected argument \"\"" },
+	{ { "--memory", "lots" }, "--memory lots: not a size; write a number with K, M or G, like 512M" },
+	{ { "--memory", "" }, "--memory : not a size" },
+	{ { "--memory", "-1" }, "--memory -1: not a size" },
+	{ { "--memory", " 1G" }, "not a size" },
+	{ { "--memory", "1.5G" }, "--memory 1.5G: not a size" },
+	{ { "--memory", "512MB" }, "--memory 512MB: not a size" },
+	{ { "--memory", "M" }, "--memory M: not a size" },
+	{ { "--memory", "1T" }, "--memory 1T: not a size" },
+	{ { "--memory", "0x100000" }, "--memory 0x100000: not a size" },
+	{ { "--memory", "0" }, "--memory 0: too small, the least is 2M" },
+	{ { "--memory", "0G" }, "--memory 0G: too small, the least is 2M" },
+	{ { "--memory", "512" }, "a plain number is bytes and the least is 2M; did you mean 512M?" },
+	{ { "--memory", "1M" }, "--memory 1M: too small, the least is 2M" },
+	{ { "--memory", "256G" }, "--memory 256G: too large, the memory map has room for 255G" },
+	{ { "--memory", "18446744073709551616" }, "too large" },
+	{ { "--memory", "17179869184G" }, "too large" },
+	{ { "--memory", "99999999999999999999999" }, "too large" },
+	{ { "--memory", "2049K" }, "--memory 2049K: not a multiple of 64K" },
+	{ { "--cpus", "0" }, "--cpus 0: write a number from 1 to 123" },
+	{ { "--cpus", "124" }, "--cpus 124: write a number from 1 to 123" },
+	{ { "--cpus", "4294967297" }, "write a number from 1 to 123" },
+	{ { "--cpus", "18446744073709551617" }, "write a number from 1 to 123" },
+	{ { "--cpus", "two" }, "--cpus two: write a number" },
+	{ { "--cpus", "2K" }, "--cpus 2K: write a number" },
+	{ { "--cpus", "" }, "write a number" },
+	{ { "--cpus", "-1" }, "write a number" },
+	{ { "--console", "tty" }, "--console tty: write stdio, pty, file=PATH or unix=PATH" },
+	{ { "--console", "stdiox" }, "--console stdiox: write stdio" },
+	{ { "--console", "file" }, "--console file: write" },
+	{ { "--console", "file=" }, "--console file=: write" },
+	{ { "--console", "pty=/x" }, "--console pty=/x: write" },
+	{ { "--rng", "/dev/urandom" }, "--rng: unknown key \"/dev/urandom\"; it takes source" },
+	{ { "--rng", "source=" }, "--rng: source=: write a text that is not empty" },
+	{ { "--rng", "source=a,source=b" }, "--rng: source is given twice" },
+	{ { "--rng", "source=a," }, "--rng: unknown key \"\"; it takes source" },
+	{ { "--kvm", "ioeventfd" }, "--kvm: ioeventfd=: write on or off" },
+	{ { "--kvm", "irqfd=0" }, "--kvm: irqfd=0: write on or off" },
+	{ { "--kvm", "ioeventfs=off" },
+		"unknown key \"ioeventfs\", did you mean ioeventfd? It takes ioeventfd, irqfd" },
+	{ { "--cpu-features", "steal-time=maybe" }, "--cpu-features: steal-time=maybe: write on or off" },
+	{ { "--cpu-features", "fpu=off" }, "it takes pmu, sve, pauth, steal-time" },
+	{ { "--exec", "ls", "--initrd", "i", "--kernel", "k" }, "--exec is run by the built-in initramfs" },
+};
+
+static void refused_in_one_line(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct options options;
+		struct error error;
+
+		CHECK_EQ(parse(refusals[i].args, &options, &error), -1);
+		CHECK_EQ(error.status, STATUS_USAGE);
+		CHECK_HAS(error.text, refusals[i].message);
+		CHECK(!strpbrk(error.text, "\r\n\t\033"));
+		CHECK(strncmp(error.text, "minivmm:", 8) != 0);
+	}
+}
+
+/* A message about an argument of any length is cut, not overrun. */
+static void long_arguments(void)
+{
+	static const char *const names[] = { "--memory", "--console", "--rng", "--cpus" };
+	char value[1500], unknown[1500];
+	struct options options;
+	struct error error;
+
+	memset(value, 'a', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		CHECK_EQ(PARSE(&options, &error, names[i], value), -1);
+		CHECK_EQ(error.status, STATUS_USAGE);
+	}
+	memset(unknown, '-', sizeof(unknown) - 1);
+	unknown[sizeof(unknown) - 1] = '\0';
+	CHECK_EQ(PARSE(&options, &error, unknown), -1);
+	CHECK_HAS(error.text, "--help lists them all");
+	memcpy(value, "--", 2);
+	CHECK_EQ(PARSE(&options, &error, value), -1);
+	CHECK_HAS(error.text, "--help lists them all");
+}
+
+static void defaults(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "Image"), 0);
+	CHECK_EQ(error.status, STATUS_OK);
+	CHECK_EQ(o.action, ACTION_RUN);
+	CHECK_STR(o.kernel, "Image");
+	CHECK_STR(o.cmdline, "");
+	CHECK_EQ(o.memory, 256 * MiB);
+	CHECK_EQ(o.cpus, 1);
+	CHECK_EQ(o.console, CONSOLE_STDIO);
+	CHECK(o.rng && !o.rng_source && o.kaslr && o.rng_seed && o.ioeventfd && o.irqfd);
+	CHECK(o.pmu && o.sve && o.pauth && o.pvtime && !o.stats && !o.trace_exits);
+	CHECK(!o.initrd && !o.modules && !o.busybox && !o.exec && !o.dump_dtb && !o.console_path);
+}
+
+static void every_value_arrives(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel=a=b,c", "--initrd", "i", "--cmdline", "-x y=1,2", "--modules=m",
+			 "--busybox", "bb", "--cpus=123", "--memory=255G"),
+		0);
+	CHECK_STR(o.kernel, "a=b,c");
+	CHECK_STR(o.initrd, "i");
+	CHECK_STR(o.cmdline, "-x y=1,2");
+	CHECK_STR(o.modules, "m");
+	CHECK_STR(o.busybox, "bb");
+	CHECK_EQ(o.cpus, 123);
+	CHECK_EQ(o.memory, 255 * GiB);
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--exec", "cat /proc/cpuinfo", "--stats", "--trace-exits",
+			 "--no-kaslr", "--no-rng-seed", "--kvm", "irqfd=off,ioeventfd=on", "--cmdline", "--stats=1"),
+		-1);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--exec", "cat /proc/cpuinfo", "--stats", "--trace-exits",
+			 "--no-kaslr", "--no-rng-seed", "--kvm", "irqfd=off,ioeventfd=on", "--cmdline=--stats"),
+		0);
+	CHECK_STR(o.exec, "cat /proc/cpuinfo");
+	CHECK_STR(o.cmdline, "--stats");
+	CHECK(o.stats && o.trace_exits && !o.kaslr && !o.rng_seed && !o.irqfd && o.ioeventfd);
+
+	CHECK_EQ(PARSE(&o, &error, "--dump-dtb", "out.dtb", "--cpu-features", "pmu=off,steal-time=off"), 0);
+	CHECK_STR(o.dump_dtb, "out.dtb");
+	CHECK(!o.pmu && !o.pvtime && o.sve && o.pauth);
+}
+
+static void consoles(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "pty"), 0);
+	CHECK_EQ(o.console, CONSOLE_PTY);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "file=a,b=c"), 0);
+	CHECK_EQ(o.console, CONSOLE_FILE);
+	CHECK_STR(o.console_path, "a,b=c");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console=unix=/run/s"), 0);
+	CHECK_EQ(o.console, CONSOLE_UNIX);
+	CHECK_STR(o.console_path, "/run/s");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "file=x", "--console", "stdio"), 0);
+	CHECK_EQ(o.console, CONSOLE_STDIO);
+	CHECK(!o.console_path);
+}
+
+static void last_one_counts(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--kernel=b", "--memory", "1G", "--memory", "64M"), 0);
+	CHECK_STR(o.kernel, "b");
+	CHECK_EQ(o.memory, 64 * MiB);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--no-rng", "--rng", "source=/dev/x"), 0);
+	CHECK(o.rng);
+	CHECK_STR(o.rng_source, "/dev/x");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--rng", "source=/dev/x", "--no-rng"), 0);
+	CHECK(!o.rng && !o.rng_source);
+}
+
+static void actions(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--help", "--nonsense"), 0);
+	CHECK_EQ(o.action, ACTION_HELP);
+	CHECK_EQ(PARSE(&o, &error, "-h"), 0);
+	CHECK_EQ(o.action, ACTION_HELP);
+	CHECK_EQ(PARSE(&o, &error, "--version"), 0);
+	CHECK_EQ(o.action, ACTION_VERSION);
+	CHECK_EQ(PARSE(&o, &error, "--check"), 0);
+	CHECK_EQ(o.action, ACTION_CHECK);
+	CHECK_EQ(PARSE(&o, &error, "--check", "--nonsense"), -1);
+}
+
+static void help_fits_a_screen(void)
+{
+	char *text = NULL, *line, *save;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	unsigned int lines = 0;
+
+	REQUIRE(file);
+	options_help(file);
+	fclose(file);
+	for (char *p = text; *p; p++)
+		lines += *p == '\n';
+	CHECK(lines <= 50);
+	CHECK_EQ(text[size - 1], '\n');
+	CHECK_HAS(text, "  --memory SIZE");
+	CHECK_HAS(text, "  --cpu-features LIST");
+	CHECK_HAS(text, "Exit status: 0 ");
+	CHECK(!strstr(text, "--disk"));
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (strlen(line) > 80)
+			printf("# %s\n", line);
+		CHECK(strlen(line) <= 80);
+		CHECK_EQ(strspn(line, " ") == strlen(line), false);
+		/* The name of an option never runs into its help. */
+		if (!strncmp(line, "  --", 4))
+			CHECK(line[22] == ' ' && line[23] != ' ');
+	}
+	free(text);
+}
+
+static void sizes(void)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		uint64_t bytes;
+	} rows[] = {
+		{ "0", 0, 0 },
+		{ "4096", 0, 4096 },
+		{ "1k", 0, KiB },
+		{ "3M", 0, 3 * MiB },
+		{ "007g", 0, 7 * GiB },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551616", -ERANGE },
+		{ "17179869183G", 0, 17179869183ULL << 30 },
+		{ "17179869184G", -ERANGE },
+		{ "", -EINVAL },
+		{ "K", -EINVAL },
+		{ "1Kx", -EINVAL },
+		{ "1 K", -EINVAL },
+		{ "+1", -EINVAL },
+		{ "1MM", -EINVAL },
+		{ "a", -EINVAL },
+	};
+	char buf[SIZE_TEXT_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t bytes = 0;
+
+		CHECK_EQ(parse_size(rows[i].text, &bytes), rows[i].ret);
+		CHECK_EQ(bytes, rows[i].bytes);
+	}
+	CHECK_STR(size_text(0, buf), "0");
+	CHECK_STR(size_text(1536, buf), "1536");
+	CHECK_STR(size_text(64 * KiB, buf), "64K");
+	CHECK_STR(size_text(255 * GiB, buf), "255G");
+	CHECK_STR(size_text(2048 * GiB, buf), "2048G");
+	CHECK_STR(size_text(UINT64_MAX, buf), "18446744073709551615");
+}
+
+static void numbers(void)
+{
+	uint64_t n = 5;
+
+	CHECK_EQ(parse_number("0", &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(parse_number("0xFFFFffffFFFFffff", &n), 0);
+	CHECK_EQ(n, UINT64_MAX);
+	CHECK_EQ(parse_number("0x10000000000000000", &n), -ERANGE);
+	CHECK_EQ(parse_number("0x", &n), -EINVAL);
+	CHECK_EQ(parse_number("12a", &n), -EINVAL);
+	CHECK_EQ(parse_number("-1", &n), -EINVAL);
+	CHECK_EQ(n, UINT64_MAX);
+}
+
+/* The shape of the devices' lists: path=F,ro. */
+struct sample {
+	const char *path;
+	bool ro, direct;
+	uint64_t size, id;
+};
+
+static const struct keyval_key sample_keys[] = {
+	{ "path", KEYVAL_STRING, offsetof(struct sample, path), true },
+	{ "ro", KEYVAL_FLAG, offsetof(struct sample, ro) },
+	{ "direct", KEYVAL_SWITCH, offsetof(struct sample, direct) },
+	{ "size", KEYVAL_SIZE, offsetof(struct sample, size) },
+	{ "id", KEYVAL_NUMBER, offsetof(struct sample, id) },
+};
+
+static int parse_sample(char *text, struct sample *sample, struct error *error)
+{
+	*sample = (struct sample){ 0 };
+	*error = (struct error){ 0 };
+	return keyval_parse("--disk", text, sample_keys, ARRAY_SIZE(sample_keys), sample, error);
+}
+
+static void lists(void)
+{
+	char all[] = "path=/a,,b=c,ro,size=4G,id=0x1f,direct=on", odd[] = "ro=off,path=,,,,,id=3";
+	struct sample sample;
+	struct error error;
+
+	CHECK_EQ(parse_sample(all, &sample, &error), 0);
+	REQUIRE(sample.path);
+	CHECK_STR(sample.path, "/a,b=c");
+	CHECK(sample.ro && sample.direct);
+	CHECK_EQ(sample.size, 4 * GiB);
+	CHECK_EQ(sample.id, 31);
+
+	CHECK_EQ(parse_sample(odd, &sample, &error), 0);
+	REQUIRE(sample.path);
+	CHECK_STR(sample.path, ",,");
+	CHECK(!sample.ro);
+	CHECK_EQ(sample.id, 3);
+}
+
+static void lists_refused(void)
+{
+	static const char *const rows[][2] = {
+		{ "ro", "--disk: path=... is missing" },
+		{ "", "--disk: unknown key \"\"; it takes path, ro, direct, size, id" },
+		{ "path=x,,ro,rw", "--disk: unknown key \"rw\"" },
+		{ "path=x,paths=y", "--disk: unknown key \"paths\", did you mean path?" },
+		{ "path=x,ro,ro=on", "--disk: ro is given twice" },
+		{ "path=x,ro=yes", "--disk: ro=yes: write on or off, or nothing" },
+		{ "path=x,direct", "--disk: direct=: write on or off" },
+		{ "path=x,size=big", "--disk: size=big: write a size like 512M" },
+		{ "path=x,size=99999999999G", "this one is too large" },
+		{ "path=x,id=", "--disk: id=: write a number" },
+		{ "path", "--disk: path=: write a text" },
+		{ "path=x,", "unknown key \"\"" },
+		{ "path=\n,rx\n", "unknown key \"rx?\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sample sample;
+		struct error error;
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", rows[i][0]);
+		CHECK_EQ(parse_sample(text, &sample, &error), -1);
+		CHECK_EQ(error.status, STATUS_USAGE);
+		CHECK_HAS(error.text, rows[i][1]);
+		CHECK(!strchr(error.text, '\n'));
+	}
+}
+
+static void nearest(void)
+{
+	static const char *const names[] = { "kernel", "initrd", "cmdline", "cpus", "memory", "rng", "no-rng" };
+	static const char *const rows[][2] = {
+		{ "kernel", "kernel" },
+		{ "kenrel", "kernel" },
+		{ "krnl", "kernel" },
+		{ "cmdlin", "cmdline" },
+		{ "cmdlnie", "cmdline" },
+		{ "cpsu", NULL },
+		{ "cpu", "cpus" },
+		{ "cpuss", "cpus" },
+		{ "r", "rng" },
+		{ "norng", "no-rng" },
+		{ "x", NULL },
+		{ "", NULL },
+		{ "memroy", "memory" },
+		{ "mxmxrx", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *near = nearest_name(rows[i][0], names, ARRAY_SIZE(names));
+
+		CHECK_STR(near ? near : "none", rows[i][1] ? rows[i][1] : "none");
+	}
+}
+
+/* The first cause is kept, and what a file name brings along cannot break the line. */
+static void error_is_one_line(void)
+{
+	struct error error = { 0 };
+
+	CHECK_EQ(error_set(&error, STATUS_BAD_FILE, "%s: cannot open", "a\nb\033[2Jc\x7f"), -1);
+	CHECK_STR(error.text, "a?b?[2Jc?: cannot open");
+	CHECK_EQ(error_set(&error, STATUS_HOST, "second"), -1);
+	CHECK_EQ(error.status, STATUS_BAD_FILE);
+	CHECK_HAS(error.text, "cannot open");
+	error = (struct error){ 0 };
+	error_set(&error, STATUS_HOST, "gr\xc3\xbc\xc3\x9f");
+	CHECK_STR(error.text, "gr\xc3\xbc\xc3\x9f");
+}
+
+static const struct test tests[] = {
+	TEST(refused_in_one_line),
+	TEST(long_arguments),
+	TEST(defaults),
+	TEST(every_value_arrives),
+	TEST(consoles),
+	TEST(last_one_counts),
+	TEST(actions),
+	TEST(help_fits_a_screen),
+	TEST(sizes),
+	TEST(numbers),
+	TEST(lists),
+	TEST(lists_refused),
+	TEST(nearest),
+	TEST(error_is_one_line),
+};
+TEST_MAIN(tests)
