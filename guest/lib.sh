@@ -60,20 +60,52 @@ build_tree() {
 			meson setup "$tree" "$root" "$@"
 			printf '%s' "$want" >"$tree/.options"
 		fi
-		nice ninja -C "$tree"
+		nice ninja --quiet -C "$tree"
 	) 8>"$build/.$name.lock"
 }
 
 # Static and position independent, so that one file runs on any aarch64 Linux whatever its libraries.
 build_arm64() {
-	local options=(--buildtype=release -Db_ndebug=false --strip -Dprefer_static=true -Dc_link_args=-static-pie)
-	[ "$machine" = aarch64 ] || options+=(--cross-file "$cache/aarch64.cross")
+	local options=(--buildtype=debugoptimized -Dprefer_static=true) strip=strip
+	if [ "$machine" = aarch64 ]; then
+		options+=(-Dc_link_args=-static-pie)
+	else
+		options+=(--cross-file "$cache/aarch64.cross"
+			"-Dc_link_args=-static-pie -L$cache/arm64/usr/lib/aarch64-linux-gnu")
+		strip=aarch64-linux-gnu-strip
+	fi
 	build_tree arm64 "${options[@]}"
 	# meson strips on install only; the tree is used in place.
-	local strip=strip
-	[ "$machine" = aarch64 ] || strip=aarch64-linux-gnu-strip
 	if [ -f "$build/arm64/vmm/minivmm" ] && [ "$build/arm64/vmm/minivmm" -nt "$build/arm64/minivmm" ]; then
 		$strip -o "$build/arm64/minivmm.new" "$build/arm64/vmm/minivmm"
 		mv "$build/arm64/minivmm.new" "$build/arm64/minivmm"
 	fi
+}
+
+# module_subset FROM TO: of a lib/modules/VERSION what a guest can need to reach its devices; all of it would fill the
+# emulated host's memory.
+module_subset() {
+	local from=$1 to=$2 part
+	mkdir -p "$to/kernel"
+	find "$from" -maxdepth 1 -type f -exec cp -t "$to" {} +
+	for part in drivers/virtio drivers/char/hw_random drivers/block/virtio_blk.* drivers/net/virtio_net.* \
+		drivers/net/net_failover.* net/core/failover.* net/vmw_vsock drivers/char/virtio_console.* fs/fuse fs/9p net/9p \
+		fs/netfs fs/fscache lib/crc* crypto/crc* fs/ext4 fs/jbd2 fs/mbcache.* drivers/rtc; do
+		# shellcheck disable=SC2086
+		(cd "$from/kernel" && find $part -name '*.ko*' -exec cp --parents -t "$to/kernel" {} + 2>/dev/null) || :
+	done
+}
+
+# guest_kernel NAME: a folder with that kernel as boot/vmlinuz-* and its module subset, small enough to carry about.
+guest_kernel() {
+	local name=$1 kernel version to=$cache/guest-kernels/$1
+	kernel=$(kernel_path "$name")
+	version=${kernel##*/vmlinuz-}
+	if [ ! -f "$to/.done" ] || [ "$kernel" -nt "$to/.done" ]; then
+		rm -rf "$to" && mkdir -p "$to/boot"
+		cp "$kernel" "$to/boot/"
+		module_subset "$cache/kernels/$name/lib/modules/$version" "$to/lib/modules/$version"
+		touch "$to/.done"
+	fi
+	echo "$to"
 }
