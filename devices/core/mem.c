@@ -66,17 +66,17 @@ void mem_fetch(void *dst, const volatile void *src, size_t len)
 		size_t n = 1;
 
 		if (len >= 8 && !(align & 7)) {
-			uint64_t v = *(const volatile uint64_t *)from;
+			uint64_t v = *(const volatile uint64_t *)(const volatile void *)from;
 
 			n = sizeof(v);
 			memcpy(to, &v, sizeof(v));
 		} else if (len >= 4 && !(align & 3)) {
-			uint32_t v = *(const volatile uint32_t *)from;
+			uint32_t v = *(const volatile uint32_t *)(const volatile void *)from;
 
 			n = sizeof(v);
 			memcpy(to, &v, sizeof(v));
 		} else if (len >= 2 && !(align & 1)) {
-			uint16_t v = *(const volatile uint16_t *)from;
+			uint16_t v = *(const volatile uint16_t *)(const volatile void *)from;
 
 			n = sizeof(v);
 			memcpy(to, &v, sizeof(v));
