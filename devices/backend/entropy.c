@@ -34,7 +34,7 @@ static ssize_t host_fill(struct entropy *e, const struct iovec *iov, int count)
 
 void entropy_init_host(struct entropy *e)
 {
-	*e = (struct entropy){ .fill = host_fill, .fd = -1 };
+	*e = (struct entropy){ .fill = host_fill, .fd = -1, .file = -1 };
 }
 
 static ssize_t read_once(int fd, const struct iovec *iov, int count)
@@ -47,68 +47,80 @@ static ssize_t read_once(int fd, const struct iovec *iov, int count)
 	return got < 0 ? -errno : got;
 }
 
-/* Devices, FIFOs: no bytes means that nobody writes at the moment. */
-static ssize_t stream_fill(struct entropy *e, const struct iovec *iov, int count)
+static ssize_t device_fill(struct entropy *e, const struct iovec *iov, int count)
 {
-	ssize_t got = read_once(e->fd, iov, count);
+	ssize_t got = read_once(e->file, iov, count);
+
+	return got ? got : -ENODATA;
+}
+
+/* No bytes means that nobody has it open for writing at the moment. */
+static ssize_t fifo_fill(struct entropy *e, const struct iovec *iov, int count)
+{
+	ssize_t got = read_once(e->file, iov, count);
 
 	return got ? got : -EAGAIN;
 }
 
 static ssize_t regular_fill(struct entropy *e, const struct iovec *iov, int count)
 {
-	ssize_t got = read_once((int)e->state, iov, count);
+	ssize_t got = read_once(e->file, iov, count);
 
 	if (got)
 		return got;
-	if (lseek((int)e->state, 0, SEEK_SET) < 0)
+	if (lseek(e->file, 0, SEEK_SET) < 0)
 		return -errno;
-	got = read_once((int)e->state, iov, count);
+	got = read_once(e->file, iov, count);
 	/* Somebody emptied it under us. It was not empty when it was opened. */
 	return got ? got : -ENODATA;
 }
 
-static int check_file(struct entropy *e, int fd, const char **failed)
+/* What kind of source an open descriptor is; 0 or -errno. */
+static int choose_fill(struct entropy *e, const char **failed)
 {
 	struct stat st;
 
 	*failed = "cannot be examined";
-	if (fstat(fd, &st) < 0)
+	if (fstat(e->file, &st) < 0)
 		return -errno;
-	*failed = "is a directory";
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	*failed = "is a block device: give a file or a character device";
-	if (S_ISBLK(st.st_mode))
-		return -EINVAL;
-	*failed = "is empty";
-	if (S_ISREG(st.st_mode) && !st.st_size)
-		return -ENODATA;
-	if (S_ISREG(st.st_mode))
-		/* epoll refuses regular files, so fd says that there is nothing to wait for. */
-		*e = (struct entropy){ .fill = regular_fill, .fd = -1, .state = (uint64_t)fd };
-	else
-		*e = (struct entropy){ .fill = stream_fill, .fd = fd };
-	return 0;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+		*failed = "is empty";
+		if (!st.st_size)
+			return -ENODATA;
+		e->fill = regular_fill; /* always ready, and epoll refuses it: nothing to wait for */
+		return 0;
+	case S_IFCHR:
+		e->fill = device_fill;
+		e->fd = e->file;
+		return 0;
+	case S_IFIFO:
+		e->fill = fifo_fill;
+		/* A FIFO that only reads is hung up without a writer, and poll never stops saying so. */
+		if ((fcntl(e->file, F_GETFL) & O_ACCMODE) == O_RDWR)
+			e->fd = e->file;
+		return 0;
+	default: *failed = "is neither a file, a character device nor a FIFO"; return -EINVAL;
+	}
 }
 
 int entropy_init_file(struct entropy *e, const char *path, const char **failed)
 {
-	/* A FIFO is opened for writing too, by us: without any writer it would be at its end, which poll never stops saying. */
-	int fd = -1, err;
 	struct stat st;
+	int err;
 
 	entropy_init_host(e); /* destroy is allowed after a failure */
+	/* Being a writer ourselves keeps a FIFO from being at its end whenever nobody else is one. */
 	if (!stat(path, &st) && S_ISFIFO(st.st_mode))
-		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		e->file = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (e->file < 0)
+		e->file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	*failed = "cannot be opened";
-	if (fd < 0)
+	if (e->file < 0)
 		return -errno;
-	err = check_file(e, fd, failed);
+	err = choose_fill(e, failed);
 	if (err)
-		close(fd);
+		entropy_destroy(e);
 	return err;
 }
 
@@ -142,14 +154,12 @@ static ssize_t seeded_fill(struct entropy *e, const struct iovec *iov, int count
 
 void entropy_init_seeded(struct entropy *e, uint64_t seed)
 {
-	*e = (struct entropy){ .fill = seeded_fill, .fd = -1, .state = seed };
+	*e = (struct entropy){ .fill = seeded_fill, .fd = -1, .file = -1, .state = seed };
 }
 
 void entropy_destroy(struct entropy *e)
 {
-	if (e->fill == stream_fill)
-		close(e->fd);
-	else if (e->fill == regular_fill)
-		close((int)e->state);
+	if (e->file >= 0)
+		close(e->file);
 	entropy_init_host(e);
 }

@@ -20,6 +20,7 @@ struct entropy {
 	ssize_t (*fill)(struct entropy *e, const struct iovec *iov, int count);
 	/* After -EAGAIN: becomes readable when there is more. -1: only a later try can tell. */
 	int fd;
+	int file; /* what is read, -1 if there is none; fd is the same where waiting on it makes sense */
 	uint64_t state; /* the seeded generator's */
 };
 
@@ -27,7 +28,7 @@ struct entropy {
 void entropy_init_host(struct entropy *e);
 /*
  * A file: character device, FIFO or socket-like stream as it comes; a regular file is a repeatable source and starts over
- * at its end. A FIFO without writers gives -EAGAIN. 0 or -errno and in *failed what is wrong, as the second half of a
+ * at its end. A FIFO without writers gives -EAGAIN, a device at its end (/dev/null) -ENODATA. 0 or -errno and in *failed what is wrong, as the second half of a
  * sentence about the path.
  */
 must_check int entropy_init_file(struct entropy *e, const char *path, const char **failed);
