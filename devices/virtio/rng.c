@@ -19,11 +19,21 @@
 
 #define RNG_QUEUE_SIZE 64
 
+/* How often a source that cannot be watched is asked again. */
+#define RNG_RETRY_NS (100 * 1000 * 1000ULL)
+
 static void stop_waiting(struct virtio_rng *d)
 {
-	if (d->waiting)
+	if (d->waiting == RNG_WAITS_FD)
 		loop_del(d->v.loop, &d->source);
-	d->waiting = false;
+	loop_timer_cancel(d->v.loop, &d->retry);
+	d->waiting = RNG_IDLE;
+}
+
+static void resume(struct virtio_rng *d)
+{
+	stop_waiting(d);
+	virtio_serve(&d->v, &d->v.queue[0]);
 }
 
 static void rng_ready(struct loop_source *source, uint32_t events)
@@ -31,8 +41,14 @@ static void rng_ready(struct loop_source *source, uint32_t events)
 	struct virtio_rng *d = container_of(source, struct virtio_rng, source);
 
 	(void)events;
-	stop_waiting(d);
-	virtio_serve(&d->v, &d->v.queue[0]);
+	d->woken = true;
+	resume(d);
+	d->woken = false;
+}
+
+static void rng_retry(struct loop_timer *timer)
+{
+	resume(container_of(timer, struct virtio_rng, retry));
 }
 
 static void rng_fail(struct virtio_rng *d, int error)
@@ -43,17 +59,19 @@ static void rng_fail(struct virtio_rng *d, int error)
 	virtio_fail(&d->v, why);
 }
 
-/* The source has nothing now: come back when it has. */
+/*
+ * The source has nothing now: come back when it has. Not by its descriptor when that is what called us and there is still
+ * nothing to read (a peer that hung up stays "ready" for ever): the loop would spin.
+ */
 static void wait_for_entropy(struct virtio_rng *d)
 {
-	int ret;
-
 	d->source.fd = d->entropy->fd;
-	ret = d->source.fd < 0 ? -EAGAIN : loop_add(d->v.loop, &d->source, EPOLLIN);
-	if (ret < 0)
-		rng_fail(d, -ret);
-	else
-		d->waiting = true;
+	if (d->source.fd >= 0 && !d->woken && loop_add(d->v.loop, &d->source, EPOLLIN) == 0) {
+		d->waiting = RNG_WAITS_FD;
+		return;
+	}
+	d->waiting = RNG_WAITS_TIMER;
+	loop_timer_set(d->v.loop, &d->retry, d->v.loop->clock->monotonic_ns(d->v.loop->clock) + RNG_RETRY_NS);
 }
 
 static void rng_queue_notify(struct virtio *v, struct virtq *q)
@@ -119,7 +137,9 @@ int virtio_rng_init(struct virtio_rng *d, struct loop *loop, const struct mem *m
 {
 	d->entropy = entropy;
 	d->source = (struct loop_source){ .fd = -1, .ready = rng_ready };
-	d->waiting = false;
+	d->retry = (struct loop_timer){ .expired = rng_retry };
+	d->waiting = RNG_IDLE;
+	d->woken = false;
 	return virtio_init(&d->v, &rng_class, loop, mem);
 }
 

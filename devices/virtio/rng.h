@@ -8,11 +8,16 @@
 #include "backend/entropy.h"
 #include "virtio.h"
 
+/* What brings a request back that the source had nothing for. */
+enum rng_waiting { RNG_IDLE, RNG_WAITS_FD, RNG_WAITS_TIMER };
+
 struct virtio_rng {
 	struct virtio v;
 	struct entropy *entropy;
-	struct loop_source source; /* entropy->fd, on the loop while waiting */
-	bool waiting; /* a request is there and the source had nothing for it */
+	struct loop_source source; /* entropy->fd, on the loop with RNG_WAITS_FD */
+	struct loop_timer retry; /* for a source without a descriptor to watch */
+	enum rng_waiting waiting;
+	bool woken; /* inside source.ready */
 	struct chain chain;
 };
 
