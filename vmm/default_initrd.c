@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See default_initrd.h. Which modules a guest of ours can use is decided here. */
+#include "default_initrd.h"
+
+#include <stdio.h>
+
+#include "init_blob.h"
+
+/* Without these the guest has none of our devices. */
+static const char *const wanted[] = { "virtio_mmio", "virtio_rng", NULL };
+/* Comfort: the power key for a graceful shutdown. */
+static const char *const welcome[] = { "gpio_keys", "evdev", NULL };
+
+int default_initrd_make(struct default_initrd *made, const struct options *options, const struct kernel *kernel,
+	struct initrd *initrd, struct error *error)
+{
+	const struct initramfs_config config = {
+		.init = guest_init_start,
+		.init_len = (size_t)(guest_init_end - guest_init_start),
+		.kernel = options->kernel,
+		.image = kernel,
+		.modules = options->modules,
+		.want = wanted,
+		.may_want = welcome,
+		.busybox = options->busybox,
+		.exec = options->exec,
+	};
+
+	if (initramfs_build(&made->archive, &config, error))
+		return -1;
+	if (made->archive.warning[0])
+		fprintf(stderr, "minivmm: %s\n", made->archive.warning);
+	made->piece = (struct iovec){ .iov_base = made->archive.data, .iov_len = made->archive.len };
+	initrd_from_memory(initrd, &made->piece, 1);
+	return 0;
+}
+
+void default_initrd_free(struct default_initrd *made)
+{
+	initramfs_free(&made->archive);
+}

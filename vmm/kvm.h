@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The KVM accelerator's insides, shared by kvm.c (VM and memory), kvm_irq.c (lines and doorbells), gic.c and vcpu.c. The rest
+ * of the monitor sees struct accel only. References are to Documentation/virt/kvm/api.rst and devices/ beside it.
+ */
+#ifndef MINIVMM_KVM_H
+#define MINIVMM_KVM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel.h"
+#include "layout.h"
+#include "stats.h"
+
+struct kvm;
+
+/* An SPI. Created when first asked for, kept until the VM goes. */
+struct kvm_line {
+	struct irq irq;
+	struct kvm *kvm;
+	int fd; /* irqfd; -1 while the line is unused, and with --kvm irqfd=off */
+	bool used;
+	bool asserted; /* the device's level, under the machine lock */
+};
+
+struct vcpu {
+	struct kvm *kvm;
+	unsigned int index;
+	int fd;
+	struct kvm_run *run; /* shared with the kernel, run_size bytes */
+	uint64_t entry, dtb; /* CPU 0 only: where it starts, x0 */
+	pthread_t thread;
+	bool thread_started;
+	unsigned int aborts_told; /* accesses without syndrome reported so far */
+	struct stats *stats; /* NULL without --stats */
+};
+
+struct kvm {
+	struct accel accel;
+	struct accel_machine *machine;
+	const struct options *options;
+	int dev_fd, vm_fd, gic_fd;
+	uint64_t host_page;
+	size_t run_size; /* of each vCPU's kvm_run mapping */
+	unsigned int slot_count; /* memory slots in use */
+	struct kvm_vcpu_init init; /* target and features every vCPU is initialised with */
+	bool pvtime;
+	void *pvtime_host; /* LAYOUT_PVTIME_SIZE bytes, NULL when not used */
+	bool stopping; /* atomic: vCPU threads leave their loop at the next interruption */
+	struct vcpu *vcpu;
+	struct stats *irq_stats; /* of the devices' calls, under the machine lock; NULL without --stats */
+	struct kvm_line line[LAYOUT_SPIS];
+	/* One eventfd for the EOI of every line; see kvm_irq.c. */
+	struct loop_source resample;
+};
+
+/* ioctl that retries EINTR: KVM_CREATE_VM and others return it with no signal pending. The result, or -errno. */
+int kvm_ioctl(int fd, unsigned long request, unsigned long arg);
+static inline int kvm_ioctl_ptr(int fd, unsigned long request, const void *arg)
+{
+	return kvm_ioctl(fd, request, (unsigned long)arg);
+}
+/* KVM_SET_DEVICE_ATTR on a device, VM or vCPU fd. 0 or -errno. */
+must_check int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *addr);
+
+/* Creates the interrupt controller device, before any vCPU. GICv3, or GICv2 where that is all the host has. */
+must_check int gic_create(struct kvm *kvm, struct error *error);
+/* Its addresses, SPIs and initialisation, once every vCPU exists. Interrupts can be injected afterwards. */
+must_check int gic_init(struct kvm *kvm, struct error *error);
+
+/* The SPI's line, bound to an irqfd (or to KVM_IRQ_LINE with --kvm irqfd=off). After gic_init. */
+struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error);
+must_check int kvm_irq_init(struct kvm *kvm, struct error *error);
+void kvm_irq_destroy(struct kvm *kvm);
+extern const struct doorbell_ops kvm_doorbell_ops;
+
+/* Creates and initialises vCPU index: features finalised, registers at their reset values, MPIDR in accel.mpidr. */
+must_check int vcpu_create(struct vcpu *vcpu, struct kvm *kvm, unsigned int index, struct error *error);
+/* What can only be set after gic_init: PMU, stolen time. */
+must_check int vcpu_init_late(struct vcpu *vcpu, struct error *error);
+must_check int vcpu_start(struct vcpu *vcpu, struct error *error);
+/* Both ends of a stop: interrupt every vCPU first, then wait for each. */
+void vcpu_kick(struct vcpu *vcpu);
+void vcpu_join(struct vcpu *vcpu);
+void vcpu_destroy(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interrupt lines as irqfds, doorbells as ioeventfds.
+ *
+ * Theory of operation. A line has the level its device gave it, but an eventfd can only say "now". Every irqfd is therefore
+ * bound with KVM_IRQFD_FLAG_RESAMPLE: the write raises the SPI and leaves it raised. Where the guest configured it
+ * level-triggered, KVM lowers it at the guest's EOI and signals our one resample eventfd, on which every line still asserted
+ * is raised again: the semantics of a wire, without a system call to lower it. Where the guest configured it edge-triggered,
+ * each write latches one interrupt and no EOI is ever reported, so nothing is spent (vgic_validate_injection and
+ * lr_signals_eoi_mi in arch/arm64/kvm/vgic). A plain irqfd would pulse, and a pulse is lost on a level-triggered SPI, which is
+ * what an SPI is until the guest says otherwise.
+ *
+ * What a wire has and this has not: a device that lowers its line before the guest took the interrupt leaves it pending. The
+ * guest then finds no cause, once.
+ */
+#include "kvm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN would mean 2^64 - 2 signals that nobody took; KVM takes each at once. */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void line_raise(struct irq *irq)
+{
+	struct kvm_line *line = container_of(irq, struct kvm_line, irq);
+
+	line->asserted = true;
+	signal_fd(line->fd);
+}
+
+static void line_lower(struct irq *irq)
+{
+	container_of(irq, struct kvm_line, irq)->asserted = false;
+}
+
+static int line_fd(struct irq *irq)
+{
+	return container_of(irq, struct kvm_line, irq)->fd;
+}
+
+static const struct irq_ops irqfd_ops = { .raise = line_raise, .lower = line_lower, .fd = line_fd };
+
+/* --kvm irqfd=off: the same line through KVM_IRQ_LINE, a system call at each change, to measure what irqfd is worth. */
+static void set_level(struct irq *irq, unsigned int level)
+{
+	const struct kvm_line *line = container_of(irq, struct kvm_line, irq);
+	struct kvm_irq_level irq_level = {
+		.irq = (KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT) | (32 + irq->num),
+		.level = level,
+	};
+
+	stats_call(line->kvm->irq_stats, STATS_IRQ_LINE);
+	(void)kvm_ioctl_ptr(line->kvm->vm_fd, KVM_IRQ_LINE, &irq_level);
+}
+
+static void ioctl_raise(struct irq *irq)
+{
+	set_level(irq, 1);
+}
+
+static void ioctl_lower(struct irq *irq)
+{
+	set_level(irq, 0);
+}
+
+static int ioctl_fd(struct irq *irq)
+{
+	(void)irq;
+	return -1;
+}
+
+static const struct irq_ops irq_line_ops = { .raise = ioctl_raise, .lower = ioctl_lower, .fd = ioctl_fd };
+
+struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error)
+{
+	struct kvm *kvm = container_of(accel, struct kvm, accel);
+	struct kvm_line *line = &kvm->line[spi];
+	struct kvm_irqfd irqfd = {
+		.gsi = spi, /* the default routing: GSI n is SPI n */
+		.flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = (uint32_t)kvm->resample.fd,
+	};
+	int ret;
+
+	if (line->used)
+		return &line->irq;
+	line->irq = (struct irq){ .ops = &irq_line_ops, .num = spi };
+	line->kvm = kvm;
+	line->fd = -1;
+	line->used = true;
+	if (!kvm->options->irqfd)
+		return &line->irq;
+
+	line->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (line->fd < 0) {
+		error_set(error, STATUS_HOST, "cannot create an eventfd for SPI %u: %s", spi, strerror(errno));
+		return NULL;
+	}
+	line->irq.ops = &irqfd_ops;
+	irqfd.fd = (uint32_t)line->fd;
+	ret = kvm_ioctl_ptr(kvm->vm_fd, KVM_IRQFD, &irqfd);
+	if (ret < 0) {
+		error_set(error, STATUS_HOST, "KVM: cannot bind SPI %u to an irqfd: %s", spi, strerror(-ret));
+		return NULL;
+	}
+	return &line->irq;
+}
+
+/* The guest ended a level-triggered interrupt of ours; which one is not said. */
+static void resample_ready(struct loop_source *source, uint32_t events)
+{
+	struct kvm *kvm = container_of(source, struct kvm, resample);
+	uint64_t count;
+
+	(void)events;
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
+		if (kvm->line[spi].asserted)
+			signal_fd(kvm->line[spi].fd);
+}
+
+int kvm_irq_init(struct kvm *kvm, struct error *error)
+{
+	int ret;
+
+	if (!kvm->options->irqfd)
+		return 0;
+	kvm->resample = (struct loop_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = resample_ready,
+	};
+	if (kvm->resample.fd < 0)
+		return error_set(error, STATUS_HOST, "cannot create an eventfd: %s", strerror(errno));
+	ret = loop_add(kvm->machine->loop, &kvm->resample, EPOLLIN);
+	if (ret) {
+		close(kvm->resample.fd);
+		kvm->resample.fd = -1;
+		return error_set(error, STATUS_HOST, "cannot watch an eventfd: %s", strerror(-ret));
+	}
+	return 0;
+}
+
+void kvm_irq_destroy(struct kvm *kvm)
+{
+	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
+		if (kvm->line[spi].used && kvm->line[spi].fd >= 0)
+			close(kvm->line[spi].fd);
+	if (kvm->resample.fd >= 0) {
+		loop_del(kvm->machine->loop, &kvm->resample);
+		close(kvm->resample.fd);
+	}
+}
+
+static int set_doorbell(struct kvm *kvm, const struct doorbell *bell, uint32_t flags)
+{
+	struct kvm_ioeventfd ioeventfd = {
+		.datamatch = bell->value,
+		.addr = bell->addr,
+		.len = bell->size,
+		.fd = bell->fd,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
+	};
+
+	return kvm_ioctl_ptr(kvm->vm_fd, KVM_IOEVENTFD, &ioeventfd);
+}
+
+static int doorbell_add(void *opaque, const struct doorbell *bell)
+{
+	return set_doorbell(container_of(opaque, struct kvm, accel), bell, 0);
+}
+
+static void doorbell_del(void *opaque, const struct doorbell *bell)
+{
+	(void)set_doorbell(container_of(opaque, struct kvm, accel), bell, KVM_IOEVENTFD_FLAG_DEASSIGN);
+}
+
+const struct doorbell_ops kvm_doorbell_ops = { .add = doorbell_add, .del = doorbell_del };

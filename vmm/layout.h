@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's physical address map and interrupt numbers: those of QEMU's `virt` board (hw/arm/virt.c), so that programs,
+ * firmware and qtest traces made for it run here unmodified. The one addition is the exit register.
+ *
+ *	0x0800_0000  GICD, 64 KiB		0x0900_0000  PL011, SPI 1
+ *	0x0801_0000  GICC (GICv2), 64 KiB	0x0901_0000  PL031, SPI 2
+ *	0x0802_0000  GICv2M			0x0903_0000  PL061, SPI 7
+ *	0x0808_0000  ITS			0x090a_0000  stolen-time pages, 64 KiB
+ *	0x080a_0000  GICR, 123 x 128 KiB	0x090d_0000  exit register (minivmm's own)
+ *	0x0a00_0000  virtio-mmio, 32 x 0x200, SPI 16..47
+ *	0x4000_0000  RAM
+ *	0x40_1000_0000  PCI ECAM: where RAM has to end
+ */
+#ifndef MINIVMM_LAYOUT_H
+#define MINIVMM_LAYOUT_H
+
+#include "core/util.h"
+
+#define LAYOUT_GICD	    0x08000000ULL
+#define LAYOUT_GICC	    0x08010000ULL
+#define LAYOUT_GICR	    0x080a0000ULL
+#define LAYOUT_GICR_SIZE    (128 * KiB) /* for one CPU */
+#define LAYOUT_PL011	    0x09000000ULL
+#define LAYOUT_PL031	    0x09010000ULL
+#define LAYOUT_PL061	    0x09030000ULL
+#define LAYOUT_PVTIME	    0x090a0000ULL
+#define LAYOUT_PVTIME_SIZE  (64 * KiB) /* one 64-byte record a CPU; 64 KiB is the largest host page */
+#define LAYOUT_EXIT	    0x090d0000ULL
+#define LAYOUT_VIRTIO	    0x0a000000ULL
+#define LAYOUT_VIRTIO_SIZE  0x200ULL
+#define LAYOUT_VIRTIO_COUNT 32
+#define LAYOUT_RAM	    0x40000000ULL
+#define LAYOUT_RAM_END	    0x4000000000ULL /* 255 GiB of RAM; the PCI windows lie above */
+
+/* SPI numbers: INTID - 32. */
+#define LAYOUT_SPI_PL011  1
+#define LAYOUT_SPI_PL031  2
+#define LAYOUT_SPI_PL061  7
+#define LAYOUT_SPI_VIRTIO 16
+#define LAYOUT_SPIS	  256
+
+/* PPI numbers: INTID - 16. */
+#define LAYOUT_PPI_PMU 7
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * minivmm: parses the command line, opens what outlives a guest's reboot, runs machines until one does not want another life,
+ * and turns how it ended into an exit status. What a machine is, is machine.c's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "accel.h"
+#include "check.h"
+#include "cmdline.h"
+#include "console.h"
+#include "default_initrd.h"
+#include "machine.h"
+#include "term.h"
+
+struct session {
+	const struct options *options;
+	char cmdline[CMDLINE_SIZE];
+	struct kernel kernel;
+	struct initrd initrd;
+	struct default_initrd default_initrd;
+	pthread_mutex_t lock;
+	struct loop loop;
+	struct console console;
+	struct entropy entropy;
+	bool entropy_open;
+	struct loop_source signals; /* a signalfd */
+	bool asked_to_end; /* the power key has been pressed for the user once */
+	struct machine *machine; /* NULL between two lives */
+	struct stats *stats; /* NULL without --stats */
+};
+
+/* One line, whatever the terminal's mode. */
+static int complain(const struct error *error)
+{
+	fprintf(stderr, "minivmm: %s%s", error->text, term_newline());
+	return (int)error->status;
+}
+
+static void quit(struct console *console)
+{
+	struct session *session = container_of(console, struct session, console);
+
+	if (session->machine)
+		machine_kill(session->machine);
+}
+
+/* A guest that listens to its power key shuts down by itself; the user who asks again means it. */
+static void signals_ready(struct loop_source *source, uint32_t events)
+{
+	struct session *session = container_of(source, struct session, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info) || !session->machine)
+		return;
+	if (info.ssi_signo == SIGHUP || session->asked_to_end) {
+		machine_kill(session->machine);
+		return;
+	}
+	session->asked_to_end = true;
+	machine_press_power(session->machine);
+	fprintf(stderr, "minivmm: power key pressed; a second signal ends the guest at once%s", term_newline());
+}
+
+static int watch_signals(struct session *session, struct error *error)
+{
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	session->signals = (struct loop_source){
+		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+		.ready = signals_ready,
+	};
+	ret = session->signals.fd < 0 ? -errno : loop_add(&session->loop, &session->signals, EPOLLIN);
+	return ret ? error_set(error, STATUS_HOST, "cannot watch for signals: %s", strerror(-ret)) : 0;
+}
+
+static int open_entropy(struct session *session, struct error *error)
+{
+	const char *path = session->options->rng_source, *failed;
+	int ret;
+
+	if (!session->options->rng)
+		return 0;
+	if (path) {
+		ret = entropy_init_file(&session->entropy, path, &failed);
+		if (ret)
+			return error_set(
+				error, STATUS_BAD_FILE, "--rng source=%s: %s: %s", path, failed, strerror(-ret));
+	} else {
+		entropy_init_host(&session->entropy);
+	}
+	session->entropy_open = true;
+	return 0;
+}
+
+/* What the guest boots from. A flat binary brings its own everything. */
+static int open_guest(struct session *session, struct error *error)
+{
+	const struct options *options = session->options;
+
+	if (cmdline_build(session->cmdline, options->cmdline, NULL, error))
+		return -1;
+	if (!options->kernel)
+		return 0;
+	if (kernel_open(&session->kernel, options->kernel, error))
+		return -1;
+	if (options->initrd)
+		return initrd_open(&session->initrd, options->initrd, error);
+	if (session->kernel.format == KERNEL_FLAT)
+		return 0;
+	return default_initrd_make(&session->default_initrd, options, &session->kernel, &session->initrd, error);
+}
+
+static int open_session(struct session *session, struct error *error)
+{
+	int ret;
+
+	if (session->options->stats) {
+		session->stats = calloc(1, sizeof(*session->stats));
+		if (!session->stats)
+			return error_set(error, STATUS_HOST, "out of memory");
+	}
+	if (open_guest(session, error) || open_entropy(session, error))
+		return -1;
+	ret = loop_init(&session->loop, &session->lock, NULL);
+	if (ret)
+		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
+	if (watch_signals(session, error))
+		return -1;
+	if (console_open(&session->console, session->options, &session->loop, error))
+		return -1;
+	session->console.quit = quit;
+	return 0;
+}
+
+/* In reverse, whatever was opened. */
+static void close_session(struct session *session)
+{
+	console_close(&session->console);
+	if (session->signals.fd >= 0) {
+		loop_del(&session->loop, &session->signals);
+		close(session->signals.fd);
+	}
+	loop_destroy(&session->loop);
+	if (session->entropy_open)
+		entropy_destroy(&session->entropy);
+	initrd_close(&session->initrd);
+	default_initrd_free(&session->default_initrd);
+	kernel_close(&session->kernel);
+	free(session->stats);
+}
+
+static struct machine *create_machine(struct session *session, struct machine_config *config, struct error *error)
+{
+	*config = (struct machine_config){
+		.options = session->options,
+		.cmdline = session->cmdline,
+		.kernel = session->options->kernel ? &session->kernel : NULL,
+		.initrd = session->initrd.size ? &session->initrd : NULL,
+		.console = session->console.chardev,
+		.entropy = session->entropy_open ? &session->entropy : NULL,
+		.loop = &session->loop,
+		.lock = &session->lock,
+	};
+	return machine_create(config, error);
+}
+
+/* One life. How it ended; RUN_FAILED with *error filled. */
+static enum run_end run_machine(struct session *session, int *exit_status, struct error *error)
+{
+	struct machine_config config;
+	struct machine *machine = create_machine(session, &config, error);
+	enum run_end end;
+
+	if (!machine)
+		return RUN_FAILED;
+	pthread_mutex_lock(&session->lock);
+	session->machine = machine;
+	pthread_mutex_unlock(&session->lock);
+
+	end = machine_run(machine, exit_status, error);
+
+	session->machine = NULL;
+	if (session->stats)
+		machine_collect_stats(machine, session->stats);
+	machine_destroy(machine);
+	return end;
+}
+
+/* A warm reset is how a panic shows itself, if the command line says so (see cmdline.h); else it is a reboot like any other. */
+static bool is_panic(const struct session *session, enum run_end end)
+{
+	return end == RUN_CRASHED || (end == RUN_RESET2 && strstr(session->cmdline, "reboot=panic_warm"));
+}
+
+static int run_session(struct session *session)
+{
+	struct error error = { .status = STATUS_OK };
+	enum run_end end;
+	int exit_status;
+
+	do
+		end = run_machine(session, &exit_status, &error);
+	while (end == RUN_RESET || (end == RUN_RESET2 && !is_panic(session, end)));
+
+	term_restore();
+	if (session->stats)
+		stats_print(session->stats, stderr);
+	if (end == RUN_FAILED)
+		return complain(&error);
+	if (is_panic(session, end)) {
+		error_set(&error, STATUS_CRASHED, "the guest panicked; the reason is on its console");
+		return complain(&error);
+	}
+	if (end == RUN_KILLED)
+		return STATUS_KILLED;
+	if (exit_status >= 0)
+		return exit_status;
+	if (session->options->exec) {
+		error_set(&error, STATUS_NO_ANSWER,
+			"--exec: the guest powered off without reporting the command's status");
+		return complain(&error);
+	}
+	return STATUS_OK;
+}
+
+/* All or nothing: a tree cut short must not be left for someone to use. */
+static int write_file(const char *path, const void *data, size_t len, struct error *error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	ssize_t ret;
+
+	if (fd < 0)
+		return error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(errno));
+	ret = write(fd, data, len);
+	if (ret != (ssize_t)len)
+		error_set(error, STATUS_OUTPUT, "%s: %s", path,
+			ret < 0 ? strerror(errno) : "short write, is the disk full?");
+	if (close(fd) && error->status == STATUS_OK)
+		error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(errno));
+	if (error->status == STATUS_OK)
+		return 0;
+	unlink(path);
+	return -1;
+}
+
+static int dump_dtb(struct session *session)
+{
+	struct error error = { .status = STATUS_OK };
+	struct machine_config config;
+	struct machine *machine = create_machine(session, &config, &error);
+	const void *dtb;
+	size_t size;
+
+	if (!machine)
+		return complain(&error);
+	size = machine_dtb(machine, &dtb);
+	(void)write_file(session->options->dump_dtb, dtb, size, &error);
+	machine_destroy(machine);
+	return error.status == STATUS_OK ? STATUS_OK : complain(&error);
+}
+
+static int run(const struct options *options)
+{
+	struct session session = {
+		.options = options,
+		.kernel.fd = -1,
+		.initrd.fd = -1,
+		.signals.fd = -1,
+		.loop = { .epoll_fd = -1, .wake_fd = -1 },
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	struct error error = { .status = STATUS_OK };
+	int status;
+
+	if ((!options->dump_dtb && accel_available(&error)) || open_session(&session, &error)) {
+		close_session(&session);
+		return complain(&error);
+	}
+	status = options->dump_dtb ? dump_dtb(&session) : run_session(&session);
+	close_session(&session);
+	return status;
+}
+
+static int check(void)
+{
+	struct check_facts facts;
+
+	check_gather(&facts);
+	return (int)check_print(&facts, stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct error error = { .status = STATUS_OK };
+	struct options options;
+
+	if (options_parse(&options, argc, argv, &error))
+		return complain(&error);
+	switch (options.action) {
+	case ACTION_HELP: options_help(stdout); return STATUS_OK;
+	case ACTION_VERSION: options_version(stdout); return STATUS_OK;
+	case ACTION_CHECK: return check();
+	case ACTION_RUN: break;
+	}
+	return run(&options);
+}
