@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "core/util.h"
 
 /* Zeroed to begin with. The first error sticks and makes the rest do nothing; cpio_finish returns it. */
 struct cpio {

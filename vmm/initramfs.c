@@ -18,8 +18,8 @@
 /* Where the guest's init mounts and installs things; a stock kernel's own archive has /dev/console, a lean one's may not. */
 static void add_skeleton(struct cpio *cpio)
 {
-	static const char *const dirs[] = { "bin", "dev", "etc", "modules", "proc", "root", "run", "sbin", "sys",
-		"tmp" };
+	static const char *const dirs[] = { "bin", "dev", "etc", "modules", "proc", "root", "run", "sbin", "sys", "tmp",
+		"usr", "usr/bin", "usr/sbin" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		cpio_add_dir(cpio, dirs[i]);
@@ -151,6 +151,8 @@ int initramfs_build(struct initramfs *out, const struct initramfs_config *config
 	cpio_add_file(&cpio, "init", 0755, config->init, config->init_len);
 	if (config->exec)
 		cpio_add_file(&cpio, "exec", 0600, config->exec, strlen(config->exec));
+	if (config->terminal)
+		cpio_add_file(&cpio, "terminal", 0644, NULL, 0);
 	if (add_busybox(&cpio, config, error) || add_modules(&cpio, out, config, error)) {
 		cpio_free(&cpio);
 		return -1;

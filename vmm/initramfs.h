@@ -8,10 +8,12 @@
  *	/modules/NNN-name.ko	in load order, decompressed
  *	/bin/busybox		when given or found
  *	/exec			the command, its bytes as they are; absent without one
+ *	/terminal		empty, present when a person sits at the console
  */
 #ifndef MINIVMM_INITRAMFS_H
 #define MINIVMM_INITRAMFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +32,7 @@ struct initramfs_config {
 	const char *const *may_want; /* the same, but quietly left out when the kernel has none; or NULL */
 	const char *busybox; /* --busybox; NULL: looked for */
 	const char *exec; /* --exec, or NULL */
+	bool terminal; /* with exec: a person sits at the console, so it echoes and ends lines with CR LF; false: bytes as they are */
 };
 
 struct initramfs {

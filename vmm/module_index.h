@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "core/util.h"
 
 struct module_index_entry {
 	uint32_t hash; /* of the module's name */

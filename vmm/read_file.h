@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "core/util.h"
 
 /*
  * The whole of path in a new buffer, which the caller frees, with a NUL after its *len bytes. 0 or -errno; -EFBIG: more than
