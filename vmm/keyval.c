@@ -188,6 +188,8 @@ static int set_value(
 	};
 	int ret = -EINVAL;
 
+	assert((size_t)key->kind < ARRAY_SIZE(forms));
+
 	switch (key->kind) {
 	case KEYVAL_FLAG:
 		ret = value ? parse_switch(value, field) : 0;

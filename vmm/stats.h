@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "bus.h"
+#include "core/bus.h"
 
 /* Calls into KVM that ioeventfd and irqfd are there to save; printed even when zero, since that is what one looks for. */
 enum stats_call {

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "util.h"
+#include "core/util.h"
 
 /*
  * Makes the terminal behind fd raw, now and after each suspension, until the process ends. fd stays open until then.
