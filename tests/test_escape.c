@@ -3,7 +3,7 @@
 #include "escape.h"
 
 #include "test.h"
-#include "util.h"
+#include "core/util.h"
 
 static const struct {
 	const char *typed, *guest;

@@ -13,20 +13,20 @@
  * guest got as far as having one.
  */
 enum exit_status {
-	STATUS_OK = 0,		/* the guest powered off */
-	STATUS_USAGE = 64,	/* command line */
-	STATUS_BAD_FILE = 65,	/* kernel, initrd, module or other guest input missing or unusable */
-	STATUS_HOST = 69,	/* the host cannot: no KVM, no permission, a feature or a resource missing */
-	STATUS_INTERNAL = 70,	/* a bug of ours */
-	STATUS_OUTPUT = 73,	/* an output file or socket cannot be made or written */
-	STATUS_KILLED = 79,	/* ended from outside before the guest powered off: Ctrl-A X, a second SIGTERM */
-	STATUS_CRASHED = 80,	/* the guest panicked */
-	STATUS_STUCK = 81,	/* --exec was asked for and the guest powered off without reporting a status */
+	STATUS_OK = 0, /* the guest powered off */
+	STATUS_USAGE = 64, /* command line */
+	STATUS_BAD_FILE = 65, /* kernel, initrd, module or other guest input missing or unusable */
+	STATUS_HOST = 69, /* the host cannot: no KVM, no permission, a feature or a resource missing */
+	STATUS_INTERNAL = 70, /* a bug of ours */
+	STATUS_OUTPUT = 73, /* an output file or socket cannot be made or written */
+	STATUS_KILLED = 79, /* ended from outside before the guest powered off: Ctrl-A X, a second SIGTERM */
+	STATUS_CRASHED = 80, /* the guest panicked */
+	STATUS_NO_ANSWER = 81, /* --exec was asked for and the guest powered off without reporting a status */
 };
 
 struct error {
 	enum exit_status status; /* STATUS_OK while nothing went wrong */
-	char text[480];		 /* object, cause, fix; no "minivmm:" and no newline */
+	char text[480]; /* object, cause, fix; no "minivmm:" and no newline */
 };
 
 /* Fills *error unless it holds an earlier failure: the first cause is the one to tell. Always returns -1. */

@@ -15,7 +15,7 @@ load_pair:
 vectors:
 	.skip 0x200 /* current EL, SP_ELx, synchronous */
 	mrs x5, esr_el1
-	lsr x6, x5, #26
+	ubfx x6, x5, #26, #6 /* not a shift: KVM of Linux 6.1 leaves the upper half set */
 	cmp x6, #0x25 /* data abort from the same EL */
 	b.eq 1f
 	exit 2
