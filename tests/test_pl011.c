@@ -75,6 +75,7 @@ static void linux_startup(void)
 	wr(IFLS, 0x12);
 	wr(ICR, 0x7ff);
 	wr(CR, 0x301);
+	rig_run(&rig); /* the loop's thread is faster than the guest */
 	wr(ICR, RT | RX);
 	for (int i = 0; i < 64 && !(rd(FR) & RXFE); i++)
 		rd(DR);
