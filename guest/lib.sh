@@ -46,7 +46,8 @@ kernel_path() {
 	echo "$found"
 }
 
-# build_tree NAME [meson setup options]: configures build/NAME when new or when the options changed, and compiles it.
+# build_tree NAME [meson setup options]: configures build/NAME when new or when the options changed, and compiles it; only
+# $targets of it when that is set.
 build_tree() {
 	local name=$1 want
 	shift
@@ -55,18 +56,20 @@ build_tree() {
 	mkdir -p "$build"
 	(
 		flock 8
+		# Chained: nobody's set -e reaches in here when the caller looks at the status.
 		if [ ! -f "$tree/build.ninja" ] || [ "$(cat "$tree/.options" 2>/dev/null)" != "$want" ]; then
-			rm -rf "$tree"
-			meson setup "$tree" "$root" "$@"
-			printf '%s' "$want" >"$tree/.options"
+			rm -rf "$tree" && meson setup "$tree" "$root" "$@" && printf '%s' "$want" >"$tree/.options" || exit
 		fi
-		nice ninja --quiet -C "$tree"
+		# shellcheck disable=SC2086
+		nice ninja --quiet -C "$tree" ${targets:-}
 	) 8>"$build/.$name.lock"
 }
 
-# Static and position independent, so that one file runs on any aarch64 Linux whatever its libraries.
+# Static and position independent, so that one file runs on any aarch64 Linux whatever its libraries. Arguments: what to build
+# beside minivmm.
 build_arm64() {
-	local options=(--buildtype=debugoptimized -Dprefer_static=true) strip=strip
+	local targets="vmm/minivmm $*"
+	local options=(--buildtype=debugoptimized -Dprefer_static=true -Dunit_tests=false) strip=strip
 	if [ "$machine" = aarch64 ]; then
 		options+=(-Dc_link_args=-static-pie)
 	else
@@ -74,7 +77,7 @@ build_arm64() {
 			"-Dc_link_args=-static-pie -L$cache/arm64/usr/lib/aarch64-linux-gnu")
 		strip=aarch64-linux-gnu-strip
 	fi
-	build_tree arm64 "${options[@]}"
+	build_tree arm64 "${options[@]}" || return
 	# meson strips on install only; the tree is used in place.
 	if [ -f "$build/arm64/vmm/minivmm" ] && [ "$build/arm64/vmm/minivmm" -nt "$build/arm64/minivmm" ]; then
 		$strip -o "$build/arm64/minivmm.new" "$build/arm64/vmm/minivmm"
@@ -108,4 +111,17 @@ guest_kernel() {
 		touch "$to/.done"
 	fi
 	echo "$to"
+}
+
+# The same under ASan and UBSan. Not static: the sanitizers need the dynamic loader.
+build_arm64_asan() {
+	local targets=vmm/minivmm
+	local options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false)
+	local c_args=-fno-sanitize-recover=all
+	if [ "$machine" != aarch64 ]; then
+		c_args+=" -isystem $cache/arm64/usr/include -isystem $cache/arm64/usr/include/aarch64-linux-gnu"
+		options+=(--cross-file "$cache/aarch64.cross" "-Dc_link_args=-L$cache/arm64/usr/lib/aarch64-linux-gnu")
+	fi
+	options+=("-Dc_args=$c_args")
+	build_tree arm64-asan "${options[@]}"
 }
