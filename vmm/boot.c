@@ -91,7 +91,9 @@ static int load_pieces(const struct mem *mem, gpa_t gpa, const struct initrd *in
 	if (!dst)
 		return -EFAULT;
 	for (unsigned int i = 0; i < initrd->piece_count; i++) {
-		memcpy(dst, initrd->pieces[i].iov_base, initrd->pieces[i].iov_len);
+		/* An empty piece may have no address at all. */
+		if (initrd->pieces[i].iov_len)
+			memcpy(dst, initrd->pieces[i].iov_base, initrd->pieces[i].iov_len);
 		dst += initrd->pieces[i].iov_len;
 	}
 	return 0;

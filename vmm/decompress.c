@@ -79,6 +79,9 @@ static int gunzip(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_s
 	return rc;
 }
 
+/* How far past its output ZSTD_decompress writes within dst: literals a block ahead, copies by the vector (seen: 1.5.4). */
+#define ZSTD_SCRATCH (3 * ZSTD_BLOCKSIZE_MAX)
+
 static int zstd_errno(size_t code)
 {
 	switch (ZSTD_getErrorCode(code)) {
@@ -137,6 +140,8 @@ static int unzstd(const uint8_t *src, size_t src_len, uint8_t *dst, size_t dst_s
 		src += frame;
 		src_len -= frame;
 	}
+	/* What it leaves there would be a kernel's BSS. */
+	memset(dst, 0, dst_size < ZSTD_SCRATCH ? dst_size : ZSTD_SCRATCH);
 	return first ? -EINVAL : 0;
 }
 

@@ -20,7 +20,8 @@ const char *compression_name(enum compression type);
 /*
  * Decompresses all of src into dst. Trailing bytes after the compressed stream are ignored (gzip and zboot pad). 0 with
  * *out_len bytes written; -EINVAL: corrupt or truncated; -ENOSPC: more than dst_size bytes, of which dst holds the first
- * dst_size (how a header is looked at without unpacking the rest); -ENOMEM.
+ * dst_size (how a header is looked at without unpacking the rest); -ENOMEM. Of dst behind the output, bytes may have been
+ * set to zero and on an error to anything; the rest is untouched.
  */
 must_check int decompress(
 	enum compression type, const void *src, size_t src_len, void *dst, size_t dst_size, size_t *out_len);
