@@ -113,8 +113,8 @@ static int place_pl011(struct machine *machine, struct error *error)
 	struct irq *irq = spi(machine, LAYOUT_SPI_PL011, error);
 	const struct machine_config *config = machine->config;
 
-	if (!irq || placed(pl011_init(&machine->pl011, config->console, config->loop, &machine->bus, LAYOUT_PL011, irq),
-			    "PL011", error))
+	if (!irq ||
+		placed(pl011_init(&machine->pl011, config->console, &machine->bus, LAYOUT_PL011, irq), "PL011", error))
 		return -1;
 	machine->stage = STAGE_PL011;
 	dt_add_pl011(&machine->dt, LAYOUT_PL011, LAYOUT_SPI_PL011);

@@ -60,7 +60,6 @@ enum {
 #define INT_OE	(1u << 10)
 #define INT_ALL 0x7ffu
 
-#define RX_START_NS   10000000ULL
 #define POLLS_TO_HEAR 16 /* earlycon reads FR two or three times for each character it writes */
 
 /* Revision 3 (r1p5) in PeriphID2[7:4]: Linux takes 32-deep FIFOs from it. */
@@ -118,9 +117,9 @@ static bool enabled(const struct pl011 *p)
 /* Whether the receiver listens to the stream. */
 static bool hears(const struct pl011 *p)
 {
-	if (p->rx_start.armed || (p->cr & CR_LBE))
+	if ((p->cr & CR_LBE) || (p->cr_written && !enabled(p)))
 		return false;
-	return enabled(p) || (!p->cr_written && p->polls > POLLS_TO_HEAR);
+	return (p->imsc & (INT_RX | INT_RT)) || p->polls > POLLS_TO_HEAR;
 }
 
 static void update_input(struct pl011 *p)
@@ -192,11 +191,6 @@ static void pl011_writable(struct chardev_user *user)
 		transmit(p);
 }
 
-static void rx_start_expired(struct loop_timer *timer)
-{
-	update_input(container_of(timer, struct pl011, rx_start));
-}
-
 static void write_dr(struct pl011 *p, uint8_t c)
 {
 	p->polls = 0;
@@ -242,7 +236,7 @@ static uint32_t read_fr(struct pl011 *p)
 {
 	uint32_t value = flags(p);
 
-	if (!p->cr_written && p->polls <= POLLS_TO_HEAR) {
+	if (p->polls <= POLLS_TO_HEAR) {
 		p->polls++;
 		update_input(p);
 	}
@@ -270,12 +264,9 @@ static void write_lcr_h(struct pl011 *p, uint32_t value)
 static void write_cr(struct pl011 *p, uint32_t value)
 {
 	uint32_t modem = modem_flags(p);
-	bool was_enabled = enabled(p);
 
 	p->cr_written = true;
 	p->cr = value;
-	if (enabled(p) && !was_enabled)
-		loop_timer_set(p->loop, &p->rx_start, p->loop->clock->monotonic_ns(p->loop->clock) + RX_START_NS);
 	modem ^= modem_flags(p);
 	p->ris |= (modem & FR_RI ? INT_RI : 0) | (modem & FR_CTS ? INT_CTS : 0) | (modem & FR_DCD ? INT_DCD : 0) |
 		  (modem & FR_DSR ? INT_DSR : 0);
@@ -328,6 +319,7 @@ static void pl011_write(void *opaque, uint64_t offset, unsigned int size, uint64
 	case UARTIMSC:
 		p->imsc = value & INT_ALL;
 		update_irq(p, 0);
+		update_input(p);
 		break;
 	case UARTICR:
 		p->ris &= ~(value & INT_ALL);
@@ -371,8 +363,7 @@ static void reset_registers(struct pl011 *p)
 	p->rx_len = 0;
 }
 
-int pl011_init(
-	struct pl011 *p, struct chardev *chardev, struct loop *loop, struct bus *bus, gpa_t base, struct irq *irq)
+int pl011_init(struct pl011 *p, struct chardev *chardev, struct bus *bus, gpa_t base, struct irq *irq)
 {
 	static const struct bus_ops ops = { .read = pl011_read, .write = pl011_write, .reg_name = pl011_reg_name };
 	int err;
@@ -381,9 +372,7 @@ int pl011_init(
 	p->bus = bus;
 	p->region = (struct bus_region){ "pl011", &ops, p, base, PRIMECELL_SIZE };
 	p->irq = irq;
-	p->loop = loop;
 	p->user = (struct chardev_user){ pl011_readable, pl011_writable };
-	p->rx_start.expired = rx_start_expired;
 	reset_registers(p);
 	err = bus_add(bus, &p->region);
 	if (err)
@@ -396,7 +385,6 @@ int pl011_init(
 
 void pl011_reset(struct pl011 *p)
 {
-	loop_timer_cancel(p->loop, &p->rx_start);
 	reset_registers(p);
 	update_irq(p, 0);
 	update_input(p);
@@ -404,7 +392,6 @@ void pl011_reset(struct pl011 *p)
 
 void pl011_destroy(struct pl011 *p)
 {
-	loop_timer_cancel(p->loop, &p->rx_start);
 	if (p->chardev)
 		chardev_attach(p->chardev, NULL);
 	bus_del(p->bus, &p->region);

@@ -7,9 +7,10 @@
  * - the transmitter works without CR.UARTEN and CR.TXE: earlycon and small bare-metal programs rely on firmware having
  *   set them, and there is none;
  * - the receive timeout (32 bit times without a character) is raised at once: what the stream gives is what there is;
- * - the receiver starts 10 ms after CR.UARTEN and CR.RXE are set: Linux empties the FIFO right after that, and what the
- *   user typed or piped in before would be lost. Until then input waits in the stream;
- * - a guest that never wrote CR but polls FR for input gets it, for the same kind of bare-metal program.
+ * - the receiver listens to the stream once the guest waits for input: it has unmasked a receive interrupt, or reads FR
+ *   over and over without writing anything. Until then input waits in the stream. Linux enables the UART and then empties
+ *   the FIFO (pl011_enable_interrupts), and what the user typed or piped in before would be lost;
+ * - such a polling guest is heard without ever having written CR, for the same kind of bare-metal program.
  */
 #ifndef MINIVMM_PL011_H
 #define MINIVMM_PL011_H
@@ -17,7 +18,6 @@
 #include "backend/chardev.h"
 #include "core/bus.h"
 #include "core/irq.h"
-#include "core/loop.h"
 #include "platform/primecell.h"
 
 #define PL011_FIFO 32
@@ -26,10 +26,8 @@ struct pl011 {
 	struct bus *bus;
 	struct bus_region region;
 	struct irq *irq;
-	struct loop *loop;
 	struct chardev *chardev; /* NULL: output is dropped, there is no input */
 	struct chardev_user user;
-	struct loop_timer rx_start; /* armed while the receiver has been enabled but does not listen yet */
 	uint32_t rsr, ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
 	uint32_t mis; /* as the line last saw it */
 	bool cr_written;
@@ -42,8 +40,7 @@ struct pl011 {
 };
 
 /* 0, or -errno of bus_add. chardev and irq stay the caller's and outlive the device. */
-must_check int pl011_init(
-	struct pl011 *p, struct chardev *chardev, struct loop *loop, struct bus *bus, gpa_t base, struct irq *irq);
+must_check int pl011_init(struct pl011 *p, struct chardev *chardev, struct bus *bus, gpa_t base, struct irq *irq);
 /* As at power-on. Output that the stream has not taken yet is still sent. */
 void pl011_reset(struct pl011 *p);
 void pl011_destroy(struct pl011 *p);
