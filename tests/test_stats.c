@@ -60,7 +60,7 @@ static void empty(void)
 	fresh();
 	check_table(&one, "       count  kind    what                     register\n"
 			  "           0  call    KVM_IRQ_LINE             -\n"
-			  "           0  call    doorbell                 -\n");
+);
 }
 
 static void sorted_by_count(void)
@@ -80,18 +80,17 @@ static void sorted_by_count(void)
 	for (int i = 0; i < 4; i++)
 		stats_mmio(&one, 0x123456789, true, NULL);
 	for (int i = 0; i < 6; i++)
-		stats_call(&one, STATS_DOORBELL);
+		stats_call(&one, STATS_IRQ_LINE);
 	check_table(&one, "       count  kind    what                     register\n"
 			  "          12  read    pl011                    0x18\n"
-			  "           6  call    doorbell                 -\n"
+			  "           6  call    KVM_IRQ_LINE             -\n"
 			  "           5  exit    MMIO                     -\n"
 			  "           4  write   unmapped                 0x123456789\n"
 			  "           3  read    virtio_rng               InterruptStatus\n"
 			  "           2  write   virtio_rng               InterruptStatus\n"
 			  "           1  exit    INTR                     -\n"
 			  "           1  exit    other                    -\n"
-			  "           1  exit    reason-50                -\n"
-			  "           0  call    KVM_IRQ_LINE             -\n");
+			  "           1  exit    reason-50                -\n");
 }
 
 static void merged(void)

@@ -34,7 +34,6 @@ static const char *const exit_names[STATS_REASONS] = {
 
 static const char *const call_names[STATS_CALL_COUNT] = {
 	[STATS_IRQ_LINE] = "KVM_IRQ_LINE",
-	[STATS_DOORBELL] = "doorbell",
 };
 
 const char *stats_exit_name(unsigned int reason)

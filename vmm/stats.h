@@ -15,10 +15,9 @@
 
 #include "core/bus.h"
 
-/* Calls into KVM that ioeventfd and irqfd are there to save; printed even when zero, since that is what one looks for. */
+/* Calls into KVM that irqfd is there to save (what ioeventfd saves shows as writes to QueueNotify); printed even when zero, since that is what one looks for. */
 enum stats_call {
 	STATS_IRQ_LINE, /* KVM_IRQ_LINE: an interrupt that did not go through an irqfd */
-	STATS_DOORBELL, /* a doorbell rung by a vCPU's exit instead of an ioeventfd */
 	STATS_CALL_COUNT,
 };
 
