@@ -13,6 +13,9 @@
 #define RAM	 0x40000000ULL
 #define RAM_SIZE (64 * MiB)
 
+/* A flat kernel: nop; b . */
+#define FLAT "\x1f\x20\x03\xd5\x00\x00\x00\x14"
+
 static char dir[] = "/tmp/test_boot.XXXXXX";
 
 static const char *path_of(const char *name)
@@ -155,8 +158,8 @@ static uint8_t *make_ram(struct mem *mem, int fd)
 	return host;
 }
 
-/* A flat kernel and an initrd file of an odd size; remapped (fd -1) or read (a descriptor behind RAM). */
-static void boot_twice(int ram_fd)
+/* A flat kernel and an initrd file of an odd size. */
+static void loads_again_for_a_reboot(void)
 {
 	const char *kernel_path, *initrd_path;
 	struct error error = { 0 };
@@ -165,10 +168,10 @@ static void boot_twice(int ram_fd)
 	struct initrd initrd;
 	struct kernel kernel;
 	struct mem mem;
-	uint8_t *host = make_ram(&mem, ram_fd);
+	uint8_t *host = make_ram(&mem, -1);
 
 	memset(data, 0x11, sizeof(data));
-	kernel_path = make_file("flat", "\x1f\x20\x03\xd5\x00\x00\x00\x14", 8);
+	kernel_path = make_file("flat", FLAT, 8);
 	initrd_path = make_file("initrd", data, sizeof(data));
 	REQUIRE(!kernel_open(&kernel, kernel_path, &error));
 	REQUIRE(!initrd_open(&initrd, initrd_path, &error));
@@ -181,7 +184,7 @@ static void boot_twice(int ram_fd)
 		REQUIRE(!boot_load(&info, &mem, RAM, RAM_SIZE, &kernel, &initrd, &error));
 		CHECK_EQ(info.entry, RAM + 0x80000);
 		CHECK_EQ(info.initrd, RAM + 32 * MiB);
-		CHECK(!memcmp(host + 0x80000, "\x1f\x20\x03\xd5\x00\x00\x00\x14", 8));
+		CHECK(!memcmp(host + 0x80000, FLAT, 8));
 		CHECK(!memcmp(at, data, sizeof(data)));
 		CHECK_EQ(at[sizeof(data)], 0);
 		/* A guest's writes stay its own: not seen on the next boot. */
@@ -196,14 +199,28 @@ static void boot_twice(int ram_fd)
 	munmap(host, RAM_SIZE);
 }
 
-static void loads_again_for_a_reboot(void)
-{
-	boot_twice(-1);
-}
-
+/* RAM that a backend maps too: what is loaded has to be in its descriptor, not in a private mapping over it. */
 static void reads_into_shared_memory(void)
 {
-	boot_twice(1000);
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	uint8_t *host = MAP_FAILED, got[8] = { 0 };
+	struct error error = { 0 };
+	struct mem mem = { 0 };
+	struct boot_info info;
+	struct kernel kernel;
+
+	REQUIRE(fd >= 0 && !ftruncate(fd, RAM_SIZE));
+	host = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	REQUIRE(host != MAP_FAILED);
+	REQUIRE(!mem_add(&mem, &(struct mem_region){ .base = RAM, .size = RAM_SIZE, .host = host, .fd = fd }));
+	REQUIRE(!kernel_open(&kernel, make_file("flat", FLAT, 8), &error));
+	REQUIRE(!boot_load(&info, &mem, RAM, RAM_SIZE, &kernel, NULL, &error));
+	CHECK_EQ(pread(fd, got, sizeof(got), 0x80000), sizeof(got));
+	CHECK(!memcmp(got, FLAT, 8));
+	kernel_close(&kernel);
+	munmap(host, RAM_SIZE);
+	close(fd);
+	unlink(path_of("flat"));
 }
 
 static void initrd_in_pieces(void)
@@ -221,7 +238,7 @@ static void initrd_in_pieces(void)
 	CHECK_EQ(initrd.size, 3);
 	initrd_from_memory(&initrd, pieces, 3);
 	CHECK_EQ(initrd.size, 8);
-	REQUIRE(!kernel_open(&kernel, make_file("flat", "\x1f\x20\x03\xd5\x00\x00\x00\x14", 8), &error));
+	REQUIRE(!kernel_open(&kernel, make_file("flat", FLAT, 8), &error));
 	REQUIRE(!boot_load(&info, &mem, RAM, RAM_SIZE, &kernel, &initrd, &error));
 	CHECK_EQ(info.initrd_size, 8);
 	CHECK(!memcmp(host + (info.initrd - RAM), "abcdefgh\0", 9));
@@ -235,7 +252,7 @@ static void initrd_in_pieces(void)
 static void file_cut_while_open(void)
 {
 	for (int ram_fd = -1; ram_fd <= 1000; ram_fd += 1001) {
-		const char *path = make_file("cut", "\x1f\x20\x03\xd5\x00\x00\x00\x14", 8);
+		const char *path = make_file("cut", FLAT, 8);
 		struct error error = { 0 };
 		struct boot_info info;
 		struct kernel kernel;
