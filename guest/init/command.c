@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,19 +106,27 @@ static bool split(char *text, char **words)
 	return true;
 }
 
+static int write_all(const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t wrote = write(STDOUT_FILENO, bytes, len);
+
+		if (wrote < 0)
+			return -1;
+		bytes += wrote;
+		len -= (size_t)wrote;
+	}
+	return 0;
+}
+
 static int copy_out(int fd)
 {
 	char buf[4096];
 	ssize_t len;
 
 	while ((len = read(fd, buf, sizeof(buf))) > 0)
-		for (ssize_t done = 0; done < len;) {
-			ssize_t wrote = write(STDOUT_FILENO, buf + done, (size_t)(len - done));
-
-			if (wrote < 0)
-				return -1;
-			done += wrote;
-		}
+		if (write_all(buf, (size_t)len))
+			return -1;
 	return (int)len;
 }
 
@@ -133,7 +140,7 @@ static int builtin_cat(char **words)
 		int fd = open(words[i], O_RDONLY);
 
 		if (fd < 0 || copy_out(fd)) {
-			dprintf(STDERR_FILENO, "cat: %s: %s\n", words[i], strerror(errno));
+			text_print(STDERR_FILENO, "cat: %s: %s\n", words[i], strerror(errno));
 			status = 1;
 		}
 		if (fd >= 0)
@@ -145,9 +152,9 @@ static int builtin_cat(char **words)
 static int builtin_echo(char **words)
 {
 	for (size_t i = 1; words[i]; i++)
-		dprintf(STDOUT_FILENO, "%s%s", i > 1 ? " " : "", words[i]);
-	dprintf(STDOUT_FILENO, "\n");
-	return 0;
+		if (write_all(words[i], strlen(words[i])) || write_all(words[i + 1] ? " " : "", words[i + 1] != NULL))
+			return 1;
+	return write_all("\n", 1) ? 1 : 0;
 }
 
 static int builtin_true(char **words)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The console as a terminal. /dev/console itself cannot control a session, so the terminal behind it is opened. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,7 +17,7 @@ static int open_tty(void)
 	if (read_text("/sys/class/tty/console/active", active, sizeof(active)) <= 0)
 		return -1;
 	space = strrchr(active, ' ');
-	snprintf(path, sizeof(path), "/dev/%s", space ? space + 1 : active);
+	text_format(path, sizeof(path), "/dev/%s", space ? space + 1 : active);
 	return open(path, O_RDWR);
 }
 

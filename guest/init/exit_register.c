@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -34,10 +33,10 @@ static uint64_t node_address(const char *node)
 	ssize_t len;
 	int fd;
 
-	snprintf(path, sizeof(path), TREE "/%s/compatible", node);
+	text_format(path, sizeof(path), TREE "/%s/compatible", node);
 	if (read_text(path, compatible, sizeof(compatible)) <= 0 || strcmp(compatible, COMPATIBLE))
 		return 0;
-	snprintf(path, sizeof(path), TREE "/%s/reg", node);
+	text_format(path, sizeof(path), TREE "/%s/reg", node);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, reg, sizeof(reg));
 	if (fd >= 0)

@@ -6,6 +6,7 @@
 #ifndef MINIVMM_GUEST_INIT_H
 #define MINIVMM_GUEST_INIT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -16,6 +17,11 @@
 #define MODULES_DIR  "/modules"
 #define BUSYBOX_PATH "/bin/busybox"
 
+/* text.c. Formats know %s %-9s %d %ld %lu %02x and nothing else; what does not fit is cut off. */
+size_t text_vformat(char *buf, size_t size, const char *format, va_list *args);
+void text_format(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void text_print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line on the console. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The file's first bytes into buf with a NUL, without the newlines at its end; their number, or -1. */

@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
@@ -31,17 +29,6 @@ struct init {
 	int signals; /* signalfd */
 	int power_key;
 };
-
-void say(const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	dprintf(STDERR_FILENO, "init: %s\n", line);
-}
 
 ssize_t read_text(const char *path, char *buf, size_t size)
 {

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -19,7 +18,7 @@ static void load_module(const char *name)
 	char path[300];
 	int fd;
 
-	snprintf(path, sizeof(path), MODULES_DIR "/%s", name);
+	text_format(path, sizeof(path), MODULES_DIR "/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
 		say("module %s: %s", name, strerror(errno));

@@ -2,7 +2,6 @@
 /* The default init's file systems. What cannot be mounted is told and done without: a lean kernel may not have it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>

@@ -9,7 +9,6 @@
 #include <linux/gpio.h>
 #include <linux/input.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@ static int open_each(const char *dir, const char *prefix, int (*try)(const char 
 
 		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		text_format(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		fd = try(path);
 	}
 	if (stream)

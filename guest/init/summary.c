@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -40,7 +39,7 @@ static const struct {
 
 static void print_line(const char *what, const char *value)
 {
-	dprintf(STDOUT_FILENO, "  %-9s %s\n", what, value);
+	text_print(STDOUT_FILENO, "  %-9s %s\n", what, value);
 }
 
 static const char *type_name(unsigned long id)
@@ -57,11 +56,11 @@ static void link_name(const char *device, const char *link, char *name, size_t s
 	char path[300], target[300], *slash;
 	ssize_t len;
 
-	snprintf(path, sizeof(path), VIRTIO_DIR "/%s%s", device, link);
+	text_format(path, sizeof(path), VIRTIO_DIR "/%s%s", device, link);
 	len = readlink(path, target, sizeof(target) - 1);
 	target[len > 0 ? len : 0] = 0;
 	slash = strrchr(target, '/');
-	snprintf(name, size, "%.40s", slash ? slash + 1 : target);
+	text_format(name, size, "%s", slash ? slash + 1 : target);
 }
 
 /* virtio devices hang below the transport: .../a003e00.virtio_mmio/virtio0, or a PCI address. */
@@ -70,7 +69,7 @@ static const char *transport_name(const char *device)
 	char path[300], target[300];
 	ssize_t len;
 
-	snprintf(path, sizeof(path), VIRTIO_DIR "/%s", device);
+	text_format(path, sizeof(path), VIRTIO_DIR "/%s", device);
 	len = readlink(path, target, sizeof(target) - 1);
 	target[len > 0 ? len : 0] = 0;
 	return strstr(target, "virtio_mmio") || strstr(target, "virtio-mmio") ? "mmio" : "pci";
@@ -82,11 +81,11 @@ static unsigned long print_virtio(const char *device)
 	char path[300], text[128], driver[64];
 	unsigned long id;
 
-	snprintf(path, sizeof(path), VIRTIO_DIR "/%s/device", device);
+	text_format(path, sizeof(path), VIRTIO_DIR "/%s/device", device);
 	read_text(path, text, sizeof(text));
 	id = strtoul(text, NULL, 16);
 	link_name(device, "/driver", driver, sizeof(driver));
-	snprintf(text, sizeof(text), "%s (%s) %s", type_name(id), driver[0] ? driver : "no driver",
+	text_format(text, sizeof(text), "%s (%s) %s", type_name(id), driver[0] ? driver : "no driver",
 		transport_name(device));
 	print_line(device, text);
 	return id;
@@ -141,7 +140,7 @@ static void print_entropy(void)
 			nanosleep(&pause, NULL);
 	}
 	for (ssize_t i = 0; i < len; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+		text_format(text + 2 * i, 3, "%02x", bytes[i]);
 	print_line("entropy", len > 0 ? text : "none: /dev/hwrng gives nothing");
 }
 
@@ -151,17 +150,17 @@ void print_summary(void)
 	struct sysinfo info;
 	char text[200];
 
-	dprintf(STDOUT_FILENO, "\nminivmm guest\n");
+	text_print(STDOUT_FILENO, "\nminivmm guest\n");
 	uname(&name);
-	snprintf(text, sizeof(text), "%s %s %s", name.sysname, name.release, name.machine);
+	text_format(text, sizeof(text), "%s %s %s", name.sysname, name.release, name.machine);
 	print_line("kernel", text);
-	snprintf(text, sizeof(text), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	text_format(text, sizeof(text), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	print_line("cpus", text);
 	sysinfo(&info);
-	snprintf(text, sizeof(text), "%llu MiB, %llu MiB free", (unsigned long long)info.totalram * info.mem_unit >> 20,
-		(unsigned long long)info.freeram * info.mem_unit >> 20);
+	text_format(text, sizeof(text), "%lu MiB, %lu MiB free", (unsigned long)info.totalram * info.mem_unit >> 20,
+		(unsigned long)info.freeram * info.mem_unit >> 20);
 	print_line("memory", text);
 	if (print_virtio_all())
 		print_entropy();
-	dprintf(STDOUT_FILENO, "\n");
+	text_print(STDOUT_FILENO, "\n");
 }
