@@ -102,9 +102,9 @@ struct driver_queue *driver_queue_setup(struct driver *d, uint16_t index, uint16
 	q->size = size ? size : (uint16_t)(max < DRIVER_MAX_SIZE ? max : DRIVER_MAX_SIZE);
 	q->event_idx = d->features & DRIVER_F(VIRTIO_RING_F_EVENT_IDX);
 	q->indirect = d->features & DRIVER_F(VIRTIO_RING_F_INDIRECT_DESC);
-	q->desc = driver_alloc(d, 16ULL * q->size, 16);
-	q->avail = driver_alloc(d, 6 + 2ULL * q->size, 2);
-	q->used = driver_alloc(d, 6 + 8ULL * q->size, 4);
+	q->in_order = d->features & DRIVER_F(VIRTIO_F_IN_ORDER);
+	q->ring = d->features & DRIVER_F(VIRTIO_F_RING_PACKED) ? &driver_packed : &driver_split;
+	q->ring->setup(q);
 	for (uint16_t i = 0; i < q->size; i++)
 		q->next[i] = (uint16_t)(i + 1);
 	q->free_count = q->size;
@@ -126,6 +126,44 @@ struct driver_queue *driver_start(struct driver *d, uint64_t wanted, uint16_t si
 	q = driver_queue_setup(d, 0, size);
 	driver_ok(d);
 	return q;
+}
+
+int driver_add(struct driver_queue *q, const struct driver_buf *bufs, unsigned int count)
+{
+	return q->ring->add(q, bufs, count);
+}
+
+void driver_notify(struct driver_queue *q)
+{
+	uint32_t value = q->index;
+
+	if (q->d->features & DRIVER_F(38)) /* VIRTIO_F_NOTIFICATION_DATA */
+		value |= (uint32_t)q->ring->position(q) << 16;
+	q->kicks++;
+	q->d->transport->notify(q->d, value);
+}
+
+bool driver_kick(struct driver_queue *q)
+{
+	bool wanted = q->ring->wants_kick(q);
+
+	q->added = 0;
+	if (wanted)
+		driver_notify(q);
+	return wanted;
+}
+
+bool driver_take_used(struct driver_queue *q, uint16_t *head, uint32_t *len)
+{
+	return q->ring->take_used(q, head, len);
+}
+
+void driver_interrupts(struct driver_queue *q, bool on)
+{
+	q->no_interrupts = !on;
+	q->ring->interrupts(q, on);
+	/* The wish is visible before the ring is looked at again. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 bool driver_wait_used(struct driver_queue *q, uint16_t *head, uint32_t *len)

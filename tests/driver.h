@@ -28,6 +28,7 @@
 #define DRIVER_ANY_FEATURES UINT64_MAX
 
 struct driver;
+struct driver_buf;
 struct driver_queue;
 
 struct driver_access {
@@ -54,6 +55,19 @@ struct driver_transport {
 	void (*config_write)(struct driver *d, uint32_t offset, const void *src, unsigned int size);
 };
 
+/* What is special to a ring format. */
+struct driver_ring {
+	/* Allocates the three areas and puts the indices where they start. */
+	void (*setup)(struct driver_queue *q);
+	int (*add)(struct driver_queue *q, const struct driver_buf *bufs, unsigned int count);
+	bool (*wants_kick)(struct driver_queue *q);
+	/* What VIRTIO_F_NOTIFICATION_DATA puts above the queue index. */
+	uint16_t (*position)(const struct driver_queue *q);
+	bool (*take_used)(struct driver_queue *q, uint16_t *head, uint32_t *len);
+	void (*interrupts)(struct driver_queue *q, bool on);
+};
+extern const struct driver_ring driver_split, driver_packed;
+
 /* One buffer of a chain. */
 struct driver_buf {
 	gpa_t addr;
@@ -63,13 +77,15 @@ struct driver_buf {
 
 struct driver_queue {
 	struct driver *d;
+	const struct driver_ring *ring;
 	uint16_t index, size;
-	bool event_idx, indirect; /* indirect: used for every chain of two or more buffers, when negotiated */
+	bool event_idx, indirect, in_order; /* indirect: used for every chain of two or more buffers, when negotiated */
 	gpa_t desc, avail, used; /* Descriptor, Driver and Device Area */
 	gpa_t table[DRIVER_MAX_SIZE]; /* indirect tables by head, made when first needed */
 	uint16_t next[DRIVER_MAX_SIZE], taken[DRIVER_MAX_SIZE]; /* free list; descriptors a head holds */
 	uint16_t free_head, free_count;
 	uint16_t avail_idx, used_idx, added; /* added: since the last kick */
+	uint16_t used_next; /* packed: position of the next used descriptor, wrap counter in bit 15, as avail_idx */
 	bool no_interrupts;
 	unsigned int kicks; /* notifications really sent */
 };
@@ -118,9 +134,17 @@ struct driver_queue *driver_start(struct driver *d, uint64_t wanted, uint16_t si
 
 /* Makes a chain available. Its head, or -1 when the ring has no room. Readable buffers come first. */
 int driver_add(struct driver_queue *q, const struct driver_buf *bufs, unsigned int count);
-/* Puts a head in the available ring and moves the index: the end of driver_add, and what a hostile test calls. */
+/* Split only. Puts a head in the available ring and moves the index: the end of driver_add, and what a hostile test calls. */
 void driver_expose(struct driver_queue *q, uint16_t head);
+/* Split only, as are its arguments. */
 void driver_set_desc(struct driver_queue *q, uint16_t i, gpa_t addr, uint32_t len, uint16_t flags, uint16_t next);
+/*
+ * Packed only. Writes a descriptor that is available, moves on, and gives its position's index; `flags` beside AVAIL and
+ * USED.
+ */
+uint16_t driver_put_packed(struct driver_queue *q, gpa_t addr, uint32_t len, uint16_t id, uint16_t flags);
+/* The queue index with the data that was negotiated, whatever the device asked for. */
+void driver_notify(struct driver_queue *q);
 /* Tells the device if it wants to know. Whether it did. */
 bool driver_kick(struct driver_queue *q);
 /* Takes one used chain. false: there is none. */

@@ -77,29 +77,26 @@ static int add_direct(struct driver_queue *q, const struct driver_buf *bufs, uns
 	return head;
 }
 
-int driver_add(struct driver_queue *q, const struct driver_buf *bufs, unsigned int count)
+static int split_add(struct driver_queue *q, const struct driver_buf *bufs, unsigned int count)
 {
 	return q->indirect && count > 1 && count <= DRIVER_MAX_CHAIN ? add_indirect(q, bufs, count)
 								     : add_direct(q, bufs, count);
 }
 
-bool driver_kick(struct driver_queue *q)
+static bool split_wants_kick(struct driver_queue *q)
 {
 	uint16_t old = (uint16_t)(q->avail_idx - q->added);
-	bool wanted;
 
-	q->added = 0;
 	/* The index is visible before the device's wish is read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->event_idx)
-		wanted = vring_need_event(driver_read16(q->d, AVAIL_EVENT(q)), q->avail_idx, old);
-	else
-		wanted = !(driver_read16(q->d, USED_FLAGS(q)) & VRING_USED_F_NO_NOTIFY);
-	if (wanted) {
-		q->kicks++;
-		q->d->transport->notify(q->d, q->index);
-	}
-	return wanted;
+		return vring_need_event(driver_read16(q->d, AVAIL_EVENT(q)), q->avail_idx, old);
+	return !(driver_read16(q->d, USED_FLAGS(q)) & VRING_USED_F_NO_NOTIFY);
+}
+
+static uint16_t split_position(const struct driver_queue *q)
+{
+	return q->avail_idx;
 }
 
 static void release(struct driver_queue *q, uint16_t head)
@@ -114,7 +111,7 @@ static void release(struct driver_queue *q, uint16_t head)
 	q->taken[head] = 0;
 }
 
-bool driver_take_used(struct driver_queue *q, uint16_t *head, uint32_t *len)
+static bool split_take_used(struct driver_queue *q, uint16_t *head, uint32_t *len)
 {
 	struct vring_used_elem elem;
 
@@ -133,14 +130,28 @@ bool driver_take_used(struct driver_queue *q, uint16_t *head, uint32_t *len)
 	return true;
 }
 
-void driver_interrupts(struct driver_queue *q, bool on)
+static void split_interrupts(struct driver_queue *q, bool on)
 {
-	q->no_interrupts = !on;
 	if (!q->event_idx)
 		driver_write16(q->d, AVAIL_FLAGS(q), on ? 0 : VRING_AVAIL_F_NO_INTERRUPT);
 	else if (on)
 		driver_write16(q->d, USED_EVENT(q), q->used_idx);
 	else
 		driver_write16(q->d, USED_EVENT(q), (uint16_t)(q->used_idx - 1));
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
+
+static void split_setup(struct driver_queue *q)
+{
+	q->desc = driver_alloc(q->d, 16ULL * q->size, 16);
+	q->avail = driver_alloc(q->d, 6 + 2ULL * q->size, 2);
+	q->used = driver_alloc(q->d, 6 + 8ULL * q->size, 4);
+}
+
+const struct driver_ring driver_split = {
+	.setup = split_setup,
+	.add = split_add,
+	.wants_kick = split_wants_kick,
+	.position = split_position,
+	.take_used = split_take_used,
+	.interrupts = split_interrupts,
+};

@@ -6,7 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+
+uint64_t echo_features(unsigned int combination)
+{
+	static const unsigned int bits[] = {
+		VIRTIO_F_RING_PACKED,
+		VIRTIO_RING_F_EVENT_IDX,
+		VIRTIO_RING_F_INDIRECT_DESC,
+		VIRTIO_F_IN_ORDER,
+		VIRTIO_F_NOTIFICATION_DATA,
+	};
+	uint64_t features = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		if (combination >> i & 1)
+			features |= DRIVER_F(bits[i]);
+	return features;
+}
 
 static struct echo *to_echo(struct virtio *v)
 {
@@ -101,6 +119,7 @@ void echo_init(struct echo *e)
 		exit(1);
 	}
 	e->v.report = echo_report;
+	e->v.features_on = UINT64_MAX;
 	for (unsigned int i = 0; i < ECHO_CONFIG; i++)
 		e->config[i] = (uint8_t)(0xa0 + i);
 	e->local = (struct driver_local){ &e->rig.bus, &e->rig.mem, &e->rig.loop };

@@ -11,6 +11,10 @@
 #include "rig.h"
 #include "virtio/mmio.h"
 
+/* Every set of ring features there is, by number; the echo offers all of them. */
+#define ECHO_COMBINATIONS 32
+uint64_t echo_features(unsigned int combination);
+
 #define ECHO_BASE	0x0a003e00ULL
 #define ECHO_QUEUES	2
 #define ECHO_QUEUE_SIZE 16

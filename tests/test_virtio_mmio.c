@@ -116,6 +116,7 @@ static void features_by_word(void)
 	static const uint32_t sel[] = { 0, 1, 2, 3, 32, 0xffffffff };
 
 	begin();
+	echo.v.features_on = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		set_reg(VIRTIO_MMIO_DEVICE_FEATURES_SEL, sel[i]);
 		CHECK_EQ(reg(VIRTIO_MMIO_DEVICE_FEATURES), words[i]);
@@ -123,6 +124,15 @@ static void features_by_word(void)
 	echo.v.features_off = DRIVER_F(VIRTIO_RING_F_EVENT_IDX);
 	set_reg(VIRTIO_MMIO_DEVICE_FEATURES_SEL, 0);
 	CHECK_EQ(reg(VIRTIO_MMIO_DEVICE_FEATURES), 0x10000000);
+	/* What is asked for and not ours is not offered; off beats on. */
+	echo.v.features_on = UINT64_MAX;
+	set_reg(VIRTIO_MMIO_DEVICE_FEATURES_SEL, 1);
+	CHECK_EQ(reg(VIRTIO_MMIO_DEVICE_FEATURES), 0x15f);
+	echo.v.features_off |= DRIVER_F(VIRTIO_F_RING_PACKED);
+	CHECK_EQ(reg(VIRTIO_MMIO_DEVICE_FEATURES), 0x15b);
+	CHECK_EQ(virtio_feature_bit("ring_packed"), VIRTIO_F_RING_PACKED);
+	CHECK_EQ(virtio_feature_bit("ring_reset"), VIRTIO_F_RING_RESET);
+	CHECK_EQ(virtio_feature_bit("ring"), -1);
 	end();
 }
 
@@ -200,6 +210,86 @@ static void buffers_queued_before_driver_ok(void)
 	rig_run(&echo.rig);
 	CHECK_EQ(echo.chains, 1);
 	CHECK(driver_take_used(q, &head, &len));
+	end();
+}
+
+/* One queue goes away and comes back elsewhere, with another size, while the other works on (virtio 2.6.1). */
+static void queue_reset(void)
+{
+	const uint64_t features[] = { 0, DRIVER_F(VIRTIO_F_RING_PACKED) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		const struct driver_buf buf = { BUF, 8, true };
+		struct driver_queue *q, *other;
+		gpa_t old;
+		uint16_t head;
+		uint32_t len;
+
+		begin();
+		REQUIRE(driver_negotiate(&echo.d, features[i] | DRIVER_F(VIRTIO_F_RING_RESET)));
+		q = driver_queue_setup(&echo.d, 0, SIZE);
+		other = driver_queue_setup(&echo.d, 1, SIZE);
+		REQUIRE(q && other);
+		driver_ok(&echo.d);
+		CHECK(echo_works(&echo, q));
+		echo.hold = true;
+		driver_add(q, &buf, 1);
+		driver_wait_used(q, &head, &len);
+		REQUIRE(echo.held == 1);
+		old = q->desc;
+		set_reg(VIRTIO_MMIO_QUEUE_SEL, 0);
+		set_reg(QUEUE_RESET, 2);
+		CHECK_EQ(reg(VIRTIO_MMIO_QUEUE_READY), 1);
+		set_reg(QUEUE_RESET, 1);
+		CHECK_EQ(reg(QUEUE_RESET), 0);
+		CHECK_EQ(reg(VIRTIO_MMIO_QUEUE_READY), 0);
+		CHECK_EQ(echo.v.queue[0].size, ECHO_QUEUE_SIZE);
+		CHECK_EQ(echo.v.queue[0].desc_gpa, 0);
+		CHECK_EQ(echo.rig.bus.doorbell_count, 1);
+		/* What was in flight is nobody's now. */
+		echo_complete(&echo, 0);
+		CHECK(!driver_take_used(q, &head, &len));
+		echo.hold = false;
+		CHECK(echo_works(&echo, other));
+		q = driver_queue_setup(&echo.d, 0, 4);
+		REQUIRE(q);
+		CHECK(q->desc != old);
+		CHECK(echo_works(&echo, q));
+		CHECK(echo_works(&echo, other));
+		CHECK_EQ(echo.rig.bus.doorbell_count, 2);
+		end();
+	}
+}
+
+static void queue_reset_needs_its_feature(void)
+{
+	struct driver_queue *q = begin_running();
+
+	set_reg(QUEUE_RESET, 1);
+	CHECK_EQ(reg(VIRTIO_MMIO_QUEUE_READY), 1);
+	CHECK(echo_works(&echo, q));
+	end();
+}
+
+static void notification_data(void)
+{
+	struct driver_queue *q;
+
+	begin();
+	q = driver_start(&echo.d, DRIVER_F(VIRTIO_F_NOTIFICATION_DATA), SIZE);
+	REQUIRE(q);
+	/* No doorbell can match a value that changes. */
+	CHECK_EQ(echo.rig.bus.doorbell_count, 0);
+	for (int i = 0; i < 20; i++)
+		CHECK(echo_works(&echo, q));
+	rig_run(&echo.rig);
+	echo.notified = 0;
+	notify(0xffff0001);
+	notify(0x00000002);
+	notify(0xffffffff);
+	CHECK_EQ(echo.notified, 0);
+	notify(0xffff0000);
+	CHECK_EQ(echo.notified, 1);
 	end();
 }
 
@@ -512,7 +602,8 @@ static void r35_feature_negotiation(void)
 		{ 0, 1u << 27, false },
 		{ 1, 1, true },
 		{ 1, 0, false }, /* no VERSION_1 */
-		{ 1, 3, false }, /* ACCESS_PLATFORM */
+		{ 1, 3, true }, /* ACCESS_PLATFORM, offered here */
+		{ 1, 0x201, false }, /* ADMIN_VQ */
 		{ 1, 0x80000001, false },
 		{ 2, 0xffffffff, true }, /* words that do not exist */
 		{ 3, 1, true },
@@ -719,6 +810,9 @@ static const struct test tests[] = {
 	TEST(doorbell_refused_by_the_accelerator),
 	TEST(doorbells_come_and_go_with_the_status),
 	TEST(buffers_queued_before_driver_ok),
+	TEST(queue_reset),
+	TEST(queue_reset_needs_its_feature),
+	TEST(notification_data),
 	TEST(needs_reset_from_the_device),
 	TEST(reset_is_complete_when_the_write_returns),
 	TEST(queue_ready_can_be_taken_back),

@@ -20,13 +20,6 @@
 #define BUF	 (RAM + 1 * MiB)
 #define SIZE	 8 /* of the queue, in most cases */
 
-static const uint64_t feature_sets[] = {
-	0,
-	DRIVER_F(VIRTIO_RING_F_EVENT_IDX),
-	DRIVER_F(VIRTIO_RING_F_INDIRECT_DESC),
-	DRIVER_F(VIRTIO_RING_F_EVENT_IDX) | DRIVER_F(VIRTIO_RING_F_INDIRECT_DESC),
-};
-
 static struct echo echo;
 static struct driver_queue *q;
 
@@ -85,12 +78,12 @@ static void end(void)
 
 static void requests_on_every_ring_feature(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
-		begin(feature_sets[i], SIZE);
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
+		begin(echo_features(i), SIZE);
 		REQUIRE(q);
-		for (int n = 0; n < 1000; n++)
+		for (int n = 0; n < 200; n++)
 			REQUIRE(echo_works(&echo, q));
-		CHECK_EQ(echo.chains, 1000);
+		CHECK_EQ(echo.chains, 200);
 		CHECK_EQ(echo.reports, 0);
 		end();
 	}
@@ -99,12 +92,12 @@ static void requests_on_every_ring_feature(void)
 /* More than 65536 requests, so that every free running index wraps. */
 static void indices_wrap(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < 8; i++) {
 		const struct driver_buf bufs[] = { { BUF, 8, false }, { BUF + 8, 8, true } };
 		uint16_t head;
 		uint32_t len;
 
-		begin(feature_sets[i], SIZE);
+		begin(echo_features(i), SIZE);
 		REQUIRE(q);
 		for (unsigned int n = 0; n < 70000; n++) {
 			REQUIRE(driver_add(q, bufs, 2) >= 0);
@@ -118,12 +111,12 @@ static void indices_wrap(void)
 /* A batch is served by one kick and makes one interrupt. */
 static void batch_of_requests(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
 		const struct driver_buf buf = { BUF, 16, true };
 		uint16_t head;
 		uint32_t len;
 
-		begin(feature_sets[i], 16);
+		begin(echo_features(i), 16);
 		REQUIRE(q);
 		for (int round = 0; round < 10; round++) {
 			unsigned int raised = echo.irq.raised, kicks = q->kicks;
@@ -131,7 +124,6 @@ static void batch_of_requests(void)
 			for (int n = 0; n < 16; n++)
 				REQUIRE(driver_add(q, &buf, 1) >= 0);
 			CHECK(driver_kick(q));
-			CHECK(!driver_kick(q) || !q->event_idx);
 			rig_run(&echo.rig);
 			CHECK_EQ(echo.irq.raised, raised + 1);
 			CHECK(q->kicks - kicks <= 2);
@@ -146,10 +138,10 @@ static void batch_of_requests(void)
 /* A driver that polls is not interrupted; once it asks again it is. */
 static void interrupts_off_and_on(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
 		unsigned int raised;
 
-		begin(feature_sets[i], SIZE);
+		begin(echo_features(i), SIZE);
 		REQUIRE(q);
 		driver_interrupts(q, false);
 		raised = echo.irq.raised;
@@ -167,12 +159,12 @@ static void interrupts_off_and_on(void)
 /* While the device is at work it asks for no kicks, and afterwards for one. */
 static void kicks_are_suppressed(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
 		const struct driver_buf buf = { BUF, 16, true };
 		uint16_t head;
 		uint32_t len;
 
-		begin(feature_sets[i], 16);
+		begin(echo_features(i), 16);
 		REQUIRE(q);
 		/* One queue full in flight: the echo stops popping, so it has not asked for more kicks. */
 		echo.hold = true;
@@ -197,13 +189,16 @@ static void kicks_are_suppressed(void)
 static void completed_out_of_order(void)
 {
 	static const unsigned int order[] = { 2, 0, 3, 1 };
+	/* With IN_ORDER: how many the driver sees after each completion. */
+	static const unsigned int visible[] = { 0, 1, 1, 4 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
+		unsigned int seen = 0;
 		int heads[4];
 		uint16_t head;
 		uint32_t len;
 
-		begin(feature_sets[i], 16);
+		begin(echo_features(i), 16);
 		REQUIRE(q);
 		echo.hold = true;
 		for (unsigned int n = 0; n < 4; n++) {
@@ -216,15 +211,42 @@ static void completed_out_of_order(void)
 		REQUIRE(echo.held == 4);
 		for (unsigned int n = 0; n < 4; n++) {
 			echo_complete(&echo, order[n]);
-			REQUIRE(driver_take_used(q, &head, &len));
-			CHECK_EQ(head, heads[order[n]]);
-			CHECK_EQ(len, order[n] + 1);
+			while (driver_take_used(q, &head, &len)) {
+				unsigned int want = q->in_order ? seen : order[n];
+
+				CHECK_EQ(head, heads[want]);
+				CHECK_EQ(len, want + 1);
+				seen++;
+			}
+			CHECK_EQ(seen, q->in_order ? visible[n] : n + 1);
 		}
-		CHECK(!driver_take_used(q, &head, &len));
 		echo.hold = false;
 		CHECK(echo_works(&echo, q));
 		end();
 	}
+}
+
+/* A bad chain does not overtake a good one that is still being worked on. */
+static void bad_chain_waits_its_turn_in_order(void)
+{
+	uint16_t head;
+	uint32_t len;
+
+	begin(DRIVER_F(VIRTIO_F_IN_ORDER), SIZE);
+	REQUIRE(q);
+	echo.hold = true;
+	driver_set_desc(q, 4, BUF, 8, WRITE, 0);
+	driver_set_desc(q, 5, 0, 8, WRITE, 0);
+	driver_expose(q, 4);
+	offer(5);
+	REQUIRE(echo.held == 1);
+	CHECK(!driver_take_used(q, &head, &len));
+	echo_complete(&echo, 0);
+	CHECK(driver_take_used(q, &head, &len) && head == 4);
+	CHECK(driver_take_used(q, &head, &len) && head == 5);
+	echo.hold = false;
+	CHECK(echo_works(&echo, q));
+	end();
 }
 
 /* A chain put back is found again, read anew. */
@@ -522,11 +544,13 @@ static void r07_duplicate_head_in_one_batch(void)
 /* R08, R09, R10: nothing is lost or left spinning however many bad chains came before. */
 static void r09_many_bad_chains_then_a_good_one(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(feature_sets); i++) {
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
 		uint16_t head;
 		uint32_t len;
 
-		begin(feature_sets[i], SIZE);
+		if (echo_features(i) & DRIVER_F(VIRTIO_F_RING_PACKED))
+			continue;
+		begin(echo_features(i), SIZE);
 		REQUIRE(q);
 		driver_set_desc(q, 7, BUF, 1, NEXT, 7);
 		for (unsigned int n = 0; n < 5 * SIZE + 1; n++) {
@@ -952,6 +976,7 @@ static const struct test tests[] = {
 	TEST(interrupts_off_and_on),
 	TEST(kicks_are_suppressed),
 	TEST(completed_out_of_order),
+	TEST(bad_chain_waits_its_turn_in_order),
 	TEST(unpop_reads_again),
 	TEST(chain_bytes_in_and_out),
 	TEST(r01_descriptor_loop),

@@ -107,6 +107,14 @@ static void write_ready(struct virtio_mmio *t, uint32_t value)
 		virtio_queue_disable(t->v, q);
 }
 
+static void write_notify(struct virtio_mmio *t, uint32_t value)
+{
+	/* virtio 2.9: the index is in the low 16 bits; the position above it is a hint that the ring itself gives better. */
+	if (virtio_has_feature(t->v, VIRTIO_F_NOTIFICATION_DATA))
+		value &= 0xffff;
+	virtio_queue_notify(t->v, value);
+}
+
 static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value)
 {
 	switch (offset) {
@@ -115,8 +123,12 @@ static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value
 	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: t->driver_features_sel = value; break;
 	case VIRTIO_MMIO_QUEUE_SEL: t->queue_sel = value; break;
 	case VIRTIO_MMIO_QUEUE_READY: write_ready(t, value); break;
-	case VIRTIO_MMIO_QUEUE_NOTIFY: virtio_queue_notify(t->v, value); break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY: write_notify(t, value); break;
 	case VIRTIO_MMIO_INTERRUPT_ACK: mmio_ack(t, value); break;
+	case REG_QUEUE_RESET:
+		if (value == 1 && selected(t))
+			virtio_queue_reset(t->v, selected(t));
+		break;
 	/* Eight bits are defined; a write with any above them is not a status. */
 	case VIRTIO_MMIO_STATUS:
 		if (value <= UINT8_MAX)
@@ -215,6 +227,9 @@ static int mmio_set_doorbell(struct virtio *v, struct virtq *q, int fd, bool on)
 		.fd = fd,
 	};
 
+	/* The driver writes more than the index: no one value can be matched. */
+	if (on && virtio_has_feature(v, VIRTIO_F_NOTIFICATION_DATA))
+		return -EOPNOTSUPP;
 	if (on)
 		return bus_add_doorbell(t->bus, &bell);
 	bus_del_doorbell(t->bus, &bell);

@@ -30,11 +30,11 @@ struct ring_ops {
 	/* Asks for kicks (true: by now something is there, do not sleep) and asks for none. */
 	bool (*kicks_on)(struct virtq *q);
 	void (*kicks_off)(struct virtq *q);
-	/* Whether the driver wants a notification for what was given since the last call. */
+	/* Whether the driver wants a notification for the last q->given entries, which are not none. */
 	bool (*driver_waits)(struct virtq *q);
 };
 
-extern const struct ring_ops ring_split;
+extern const struct ring_ops ring_split, ring_packed;
 
 /* A chain as it grows. total counts buffers, empty ones too, against the queue size. */
 struct walk {

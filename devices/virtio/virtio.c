@@ -15,10 +15,34 @@
 
 #include "virtio_kick.h"
 
-/* What the rings give to every device. */
-#define CORE_FEATURES                                                                                                  \
-	(VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC) |                            \
-		VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX))
+/* What the core gives to every device, and whether it is offered unless the owner says otherwise. */
+static const struct core_feature {
+	const char *name;
+	uint8_t bit;
+	bool on;
+} core_features[] = {
+	{ "indirect_desc", VIRTIO_RING_F_INDIRECT_DESC, true },
+	{ "event_idx", VIRTIO_RING_F_EVENT_IDX, true },
+	{ "version_1", VIRTIO_F_VERSION_1, true },
+	/* Addresses are physical either way: there is no IOMMU in front of the device. */
+	{ "access_platform", VIRTIO_F_ACCESS_PLATFORM, false },
+	{ "ring_packed", VIRTIO_F_RING_PACKED, false },
+	/* Off: a slow request holds up every later one. */
+	{ "in_order", VIRTIO_F_IN_ORDER, false },
+	/* The barriers are those of real hardware anyway. */
+	{ "order_platform", VIRTIO_F_ORDER_PLATFORM, false },
+	/* Off: the value of a kick varies, so no doorbell matches it and every kick is an exit. */
+	{ "notification_data", VIRTIO_F_NOTIFICATION_DATA, false },
+	{ "ring_reset", VIRTIO_F_RING_RESET, false },
+};
+
+int virtio_feature_bit(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(core_features); i++)
+		if (!strcmp(core_features[i].name, name))
+			return core_features[i].bit;
+	return -1;
+}
 
 int virtio_init(struct virtio *v, const struct virtio_class *class, struct loop *loop, const struct mem *mem)
 {
@@ -65,10 +89,14 @@ bool virtio_running(const struct virtio *v)
 
 static uint64_t offered_features(struct virtio *v)
 {
-	uint64_t features = CORE_FEATURES;
+	uint64_t features = v->class->get_features ? v->class->get_features(v) : 0;
 
-	if (v->class->get_features)
-		features |= v->class->get_features(v);
+	for (size_t i = 0; i < ARRAY_SIZE(core_features); i++)
+		if (core_features[i].on || v->features_on & VIRTIO_FEATURE(core_features[i].bit))
+			features |= VIRTIO_FEATURE(core_features[i].bit);
+	/* Whoever takes the kicks instead of the core takes them for all queues at once. */
+	if (v->class->start_ioeventfd)
+		features &= ~VIRTIO_FEATURE(VIRTIO_F_RING_RESET);
 	return features & ~v->features_off;
 }
 
@@ -199,8 +227,12 @@ struct virtq *virtio_queue(struct virtio *v, uint32_t index)
 bool virtio_queue_open(const struct virtio *v, const struct virtq *q)
 {
 	/* Features decide the layout of the ring, so they come first (virtio 3.1.1, step 7). */
+	uint8_t settled = VIRTIO_CONFIG_S_FEATURES_OK;
+
+	if (virtio_has_feature(v, VIRTIO_F_RING_RESET))
+		settled |= v->status & VIRTIO_CONFIG_S_DRIVER_OK;
 	return !q->ready && (v->status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |
-						 VIRTIO_CONFIG_S_FAILED)) == VIRTIO_CONFIG_S_FEATURES_OK;
+						 VIRTIO_CONFIG_S_FAILED)) == settled;
 }
 
 void virtio_queue_enable(struct virtio *v, struct virtq *q)
@@ -209,21 +241,36 @@ void virtio_queue_enable(struct virtio *v, struct virtq *q)
 
 	if (!virtio_queue_open(v, q))
 		return;
-	q->event_idx = virtio_has_feature(v, VIRTIO_RING_F_EVENT_IDX);
-	q->indirect = virtio_has_feature(v, VIRTIO_RING_F_INDIRECT_DESC);
-	why = virtq_start(q);
-	if (why)
+	why = virtq_start(q, v->driver_features);
+	if (why) {
 		virtio_warn(v, q, why);
+		return;
+	}
+	/* Back after a queue reset: DRIVER_OK has been, and starts it no more. */
+	if (!virtio_running(v))
+		return;
+	if (kick_start(&v->kick[q->index]) < 0)
+		virtio_fail(v, "no eventfd for a queue that was enabled again");
+	kick_signal(&v->kick[q->index]);
 }
 
 void virtio_queue_disable(struct virtio *v, struct virtq *q)
 {
 	if (!q->ready)
 		return;
+	/* A kick that is still there is for requests that the driver gives up with the queue. */
 	(void)kick_stop(&v->kick[q->index]);
 	if (v->class->queue_reset)
 		v->class->queue_reset(v, q);
 	virtq_stop(q);
+}
+
+void virtio_queue_reset(struct virtio *v, struct virtq *q)
+{
+	if (!virtio_has_feature(v, VIRTIO_F_RING_RESET) || !(v->status & VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	virtio_queue_disable(v, q);
+	virtq_reset(q);
 }
 
 static bool config_has(const struct virtio *v, uint64_t offset, unsigned int size)

@@ -23,6 +23,11 @@
 
 #define VIRTIO_FEATURE(bit) (1ULL << (bit))
 
+/* Feature bits newer than the headers of the oldest distribution we build on. */
+#ifndef VIRTIO_F_NOTIFICATION_DATA
+#define VIRTIO_F_NOTIFICATION_DATA 38
+#endif
+
 struct virtio;
 
 /* Every hook but queue_notify may be NULL. */
@@ -86,7 +91,8 @@ struct virtio {
 	const struct mem *mem;
 	struct virtq *queue; /* class->queue_count of them, each with its kick */
 	struct virtio_kick *kick;
-	uint64_t features_off; /* never offered: set by the owner before the guest runs */
+	/* Set by the owner before the guest runs: features to offer though they are not on by default, and not to. */
+	uint64_t features_on, features_off;
 	uint64_t driver_features; /* as written; frozen by FEATURES_OK */
 	uint32_t config_generation;
 	uint8_t status;
@@ -109,8 +115,13 @@ void virtio_set_driver_features(struct virtio *v, uint32_t word, uint32_t value)
 void virtio_set_status(struct virtio *v, uint8_t status);
 /* The queue with that index, or NULL: the only check of a queue index. */
 struct virtq *virtio_queue(struct virtio *v, uint32_t index);
-/* The driver may change this queue's settings: it is not ready, and the time is between FEATURES_OK and DRIVER_OK. */
+/*
+ * The driver may change this queue's settings: it is not ready, and the time is between FEATURES_OK and DRIVER_OK, or
+ * later with VIRTIO_F_RING_RESET.
+ */
 bool virtio_queue_open(const struct virtio *v, const struct virtq *q);
+/* One queue back to its defaults while the others go on (virtio 2.6.1). Ignored without VIRTIO_F_RING_RESET. */
+void virtio_queue_reset(struct virtio *v, struct virtq *q);
 /* QueueReady = 1 and = 0. A queue that cannot start stays not ready and says why. */
 void virtio_queue_enable(struct virtio *v, struct virtq *q);
 void virtio_queue_disable(struct virtio *v, struct virtq *q);
@@ -119,6 +130,12 @@ void virtio_queue_notify(struct virtio *v, uint32_t index);
 /* size bytes at offset of the configuration space; outside of it reads give 0 and writes are dropped. */
 void virtio_config_read(struct virtio *v, uint64_t offset, void *buf, unsigned int size);
 void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, unsigned int size);
+
+/*
+ * The bit of a ring or transport feature by its name in lower case ("event_idx", "ring_packed"), for options; a device's
+ * own features have names of its own. -1: no such name.
+ */
+int virtio_feature_bit(const char *name);
 
 /* For devices. */
 static inline bool virtio_has_feature(const struct virtio *v, unsigned int bit)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
 #include "ring.h"
@@ -33,20 +34,35 @@ int virtq_init(struct virtq *q, const struct mem *mem, uint16_t index, uint16_t 
 void virtq_destroy(struct virtq *q)
 {
 	free(q->in_flight);
+	free(q->order);
 	q->in_flight = NULL;
+	q->order = NULL;
 	q->ready = false;
 }
 
-const char *virtq_start(struct virtq *q)
+static bool has(uint64_t features, unsigned int bit)
 {
-	const struct ring_ops *ring = &ring_split;
+	return features >> bit & 1;
+}
+
+const char *virtq_start(struct virtq *q, uint64_t features)
+{
+	const struct ring_ops *ring = has(features, VIRTIO_F_RING_PACKED) ? &ring_packed : &ring_split;
 	const char *why;
 
 	if (!q->size || q->size > q->size_max)
 		return "queue size is 0 or above QueueSizeMax";
+	/* Kept from then on: few drivers ask for it, and those that do start the queue again and again. */
+	if (has(features, VIRTIO_F_IN_ORDER) && !q->order)
+		q->order = calloc(q->size_max, sizeof(*q->order));
+	if (has(features, VIRTIO_F_IN_ORDER) && !q->order)
+		return "out of memory";
 	why = ring->start(q);
 	if (why)
 		return why;
+	q->event_idx = has(features, VIRTIO_RING_F_EVENT_IDX);
+	q->indirect = has(features, VIRTIO_RING_F_INDIRECT_DESC);
+	q->in_order = has(features, VIRTIO_F_IN_ORDER);
 	q->ring = ring;
 	q->ready = true;
 	return NULL;
@@ -55,15 +71,18 @@ const char *virtq_start(struct virtq *q)
 void virtq_stop(struct virtq *q)
 {
 	q->ready = false;
+	q->event_idx = q->indirect = q->in_order = false;
 	q->broken = false;
 	q->fault = NULL;
 	q->ring = NULL;
 	q->desc = q->avail = q->used = NULL;
-	q->avail_next = q->used_next = q->used_signalled = 0;
+	q->avail_next = q->used_next = 0;
+	q->given = 0;
 	q->kicks_off = false;
 	q->budget = 0;
 	q->more = false;
 	q->life++;
+	q->order_first = q->order_count = 0;
 	q->in_flight_count = 0;
 	memset(q->in_flight, 0, in_flight_bytes(q));
 }
@@ -73,7 +92,6 @@ void virtq_reset(struct virtq *q)
 	virtq_stop(q);
 	q->size = q->size_max;
 	q->desc_gpa = q->avail_gpa = q->used_gpa = 0;
-	q->event_idx = q->indirect = false;
 }
 
 void virtq_begin(struct virtq *q)
@@ -103,6 +121,36 @@ static bool break_queue(struct virtq *q)
 {
 	q->broken = true;
 	return false;
+}
+
+static void give(struct virtq *q, uint16_t head, uint16_t slots, uint32_t len)
+{
+	q->ring->give(q, head, slots, len);
+	q->given += slots;
+}
+
+/* The order's entry for the chain just taken. There is room: no more are in flight than the ring has entries. */
+static uint16_t order_append(struct virtq *q, const struct chain *chain)
+{
+	uint16_t i = (uint16_t)(((uint32_t)q->order_first + q->order_count++) % q->size);
+
+	q->order[i] = (struct virtq_order){ .head = chain->head, .slots = chain->slots };
+	return i;
+}
+
+/* virtio 6.3: "MUST use buffers in the same order in which they have been available": the front of the order is given. */
+static void order_complete(struct virtq *q, uint16_t i, uint32_t len)
+{
+	q->order[i].len = len;
+	q->order[i].done = true;
+	while (q->order_count && q->order[q->order_first].done) {
+		const struct virtq_order *o = &q->order[q->order_first];
+
+		in_flight_clear(q, o->head);
+		give(q, o->head, o->slots, o->len);
+		q->order_first = (uint16_t)((q->order_first + 1u) % q->size);
+		q->order_count--;
+	}
 }
 
 /* A chain is out: popped in this life of the queue and not yet given back. */
@@ -135,12 +183,13 @@ bool virtq_pop(struct virtq *q, struct chain *chain)
 			q->fault = "a chain was made available again while in flight";
 			return break_queue(q);
 		}
-		if (taken == RING_CHAIN) {
-			in_flight_set(q, chain->head);
-			chain->life = q->life;
+		in_flight_set(q, chain->head);
+		chain->life = q->life;
+		chain->written = 0;
+		chain->order = q->in_order ? order_append(q, chain) : 0;
+		if (taken == RING_CHAIN)
 			return true;
-		}
-		q->ring->give(q, chain->head, chain->slots, 0);
+		virtq_push(q, chain);
 	}
 	return false;
 }
@@ -152,19 +201,32 @@ void virtq_unpop(struct virtq *q, struct chain *chain)
 	in_flight_clear(q, chain->head);
 	q->ring->untake(q, chain);
 	q->budget++;
+	if (q->in_order)
+		q->order_count--;
 }
 
 void virtq_push(struct virtq *q, struct chain *chain)
 {
 	if (!is_out(q, chain))
 		return;
+	chain->life--; /* it is out no longer: pushed twice it is dropped */
+	if (q->in_order) {
+		order_complete(q, chain->order, chain->written);
+		return;
+	}
 	in_flight_clear(q, chain->head);
-	q->ring->give(q, chain->head, chain->slots, chain->written);
+	give(q, chain->head, chain->slots, chain->written);
 }
 
 bool virtq_should_notify(struct virtq *q)
 {
-	return q->ready && !q->broken && q->used_next != q->used_signalled && q->ring->driver_waits(q);
+	bool wanted;
+
+	if (!q->ready || q->broken || !q->given)
+		return false;
+	wanted = q->ring->driver_waits(q);
+	q->given = 0;
+	return wanted;
 }
 
 void walk_begin(struct walk *w, const struct virtq *q, struct chain *chain)

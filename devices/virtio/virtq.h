@@ -26,8 +26,14 @@
 /* Buffers a chain may have, on queues longer than this too: the iovecs of a chain live in its device, not on the heap. */
 #define CHAIN_MAX_IOV  256
 
-struct virtq;
 struct ring_ops;
+
+/* A chain that was popped, and whether it is done; only with VIRTIO_F_IN_ORDER. */
+struct virtq_order {
+	uint16_t head, slots;
+	uint32_t len;
+	bool done;
+};
 
 /*
  * One request. Between virtq_pop and virtq_push it belongs to the device; several may be in flight and are pushed in
@@ -35,8 +41,9 @@ struct ring_ops;
  * not empty. Payload may be read or written in place; whatever is checked is taken out first (chain_read).
  */
 struct chain {
-	uint16_t head; /* its name in the ring; the device only keeps it */
+	uint16_t head; /* its name in the ring, a descriptor or a buffer id; the device only keeps it */
 	uint16_t slots; /* ring entries it took */
+	uint16_t order; /* its place among those in flight, with VIRTIO_F_IN_ORDER */
 	uint32_t life; /* of the queue when it was popped: a push after a reset is dropped */
 	uint16_t out_count, in_count; /* iovecs left in each part */
 	struct iovec *out, *in; /* into iov */
@@ -51,20 +58,23 @@ struct virtq {
 	/* The driver's settings; frozen while ready. */
 	uint16_t size;
 	gpa_t desc_gpa, avail_gpa, used_gpa; /* Descriptor Area, Driver Area, Device Area */
-	bool event_idx, indirect; /* from the features, before virtq_start */
-	/* The ring as it runs. */
+	/* The ring as it runs; the features are those virtq_start was given. */
 	bool ready;
+	bool event_idx, indirect, in_order;
 	bool broken; /* the driver broke a rule of the ring; only virtq_reset clears it */
 	const char *fault; /* why, or what was wrong with the last bad chain; NULL: nothing so far */
 	const struct ring_ops *ring;
 	void *desc, *avail, *used; /* host views of the three areas while ready */
-	uint16_t avail_next, used_next, used_signalled; /* free running */
+	uint16_t avail_next, used_next; /* split: free running; packed: position, wrap counter in bit 15 */
+	uint32_t given; /* ring entries used since the driver's wish was last asked */
 	bool kicks_off; /* we asked for no kicks */
 	uint16_t budget; /* chains this turn may still take */
 	bool more; /* the turn ended with work left: serve again */
 	uint32_t life;
 	uint16_t in_flight_count;
 	uint8_t *in_flight; /* a bit for each head popped and not pushed */
+	struct virtq_order *order; /* with in_order: the chains in flight, in the order they came */
+	uint16_t order_first, order_count;
 };
 
 /* Once, before anything else. size_max is 1 to VIRTQ_SIZE_MAX. 0 or -ENOMEM. */
@@ -72,10 +82,10 @@ must_check int virtq_init(struct virtq *q, const struct mem *mem, uint16_t index
 void virtq_destroy(struct virtq *q);
 
 /*
- * Makes the queue ready with the settings it has: NULL, or why they are not acceptable, with nothing changed. The
- * queue starts empty: indices 0, nothing in flight.
+ * Makes the queue ready with the settings it has and the negotiated features: NULL, or why they are not acceptable,
+ * with nothing changed. The queue starts empty: nothing available, nothing used, nothing in flight.
  */
-must_check const char *virtq_start(struct virtq *q);
+must_check const char *virtq_start(struct virtq *q, uint64_t features);
 /* Not ready, nothing in flight, every setting back to its default. Chains still out are dropped when pushed. */
 void virtq_reset(struct virtq *q);
 /* Not ready, nothing in flight; size and addresses stay as the driver wrote them (QueueReady = 0). */

@@ -155,10 +155,8 @@ static void split_kicks_off(struct virtq *q)
 
 static bool split_driver_waits(struct virtq *q)
 {
-	uint16_t old = q->used_signalled;
+	uint16_t old = (uint16_t)(q->used_next - q->given);
 
-	/* Moved at every test, not only when we signal: a distance of 65536 would read as none. */
-	q->used_signalled = q->used_next;
 	/*
 	 * Full barrier: the used index is visible before the driver's wish is read. The driver writes its wish, then looks
 	 * at the index once more; without it both sides sleep.
@@ -167,7 +165,9 @@ static bool split_driver_waits(struct virtq *q)
 	if (!q->event_idx)
 		return !(__atomic_load_n(&((struct vring_avail *)q->avail)->flags, __ATOMIC_RELAXED) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
-	return vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), q->used_next, old);
+	/* Once all the way round every index was passed, and 65536 entries would read as none. */
+	return q->given > UINT16_MAX ||
+	       vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), q->used_next, old);
 }
 
 const struct ring_ops ring_split = {
