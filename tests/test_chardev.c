@@ -91,6 +91,15 @@ static void finish(void)
 /* Standard input and output replaced for one case; TAP goes to the real one again afterwards. */
 static int saved[2];
 
+/* Whether the terminal is ours, for the case of a background job. */
+static bool in_foreground = true;
+
+static bool may_read(int fd)
+{
+	(void)fd;
+	return in_foreground;
+}
+
 static void stdio_with(int in, int out)
 {
 	const char *failed;
@@ -101,7 +110,7 @@ static void stdio_with(int in, int out)
 	saved[1] = dup(1);
 	in < 0 ? close(0) : dup2(in, 0);
 	out < 0 ? close(1) : dup2(out, 1);
-	if (loop_init(&loop, NULL, NULL) || chardev_open_stdio(&loop, &c, &failed))
+	if (loop_init(&loop, NULL, NULL) || chardev_open_stdio(&loop, may_read, &c, &failed))
 		abort();
 	attach(c);
 }
@@ -146,6 +155,30 @@ static void stdio_pipes(void)
 	finish();
 	stdio_back();
 	close(in[0]);
+	close(out[0]);
+	close(out[1]);
+}
+
+/* A job in the background leaves the terminal's input to whom it belongs, without spinning, and comes back by itself. */
+static void background_job(void)
+{
+	int in[2], out[2];
+
+	REQUIRE(!pipe(in) && !pipe(out));
+	stdio_with(in[0], out[1]);
+	in_foreground = false;
+	set_room(10);
+	if (write(in[1], "shell", 5) != 5)
+		abort();
+	settle(20);
+	CHECK_EQ(dev.len, 0);
+	in_foreground = true;
+	settle(400);
+	CHECK_STR(dev.in, "shell");
+	finish();
+	stdio_back();
+	close(in[0]);
+	close(in[1]);
 	close(out[0]);
 	close(out[1]);
 }
@@ -502,6 +535,7 @@ static void prepare(void)
 static const struct test tests[] = {
 	TEST(prepare),
 	TEST(stdio_pipes),
+	TEST(background_job),
 	TEST(stdout_stalls_and_breaks),
 	TEST(stdin_file_null_closed),
 	TEST(filter_sees_input_without_room),

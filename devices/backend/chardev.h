@@ -82,8 +82,10 @@ void chardev_destroy(struct chardev *c);
  *
  * stdio: descriptors 0 and 1, which stay open and keep their flags (O_NONBLOCK would also hit the user's shell, which
  * shares the open file description). Either may be closed, a file, /dev/null; end of input just stops input.
+ * may_read is asked before each read whether the descriptor may be read now (a terminal of which we are a background job
+ * may not); NULL: always.
  */
-must_check int chardev_open_stdio(struct loop *loop, struct chardev **c, const char **failed);
+must_check int chardev_open_stdio(struct loop *loop, bool (*may_read)(int fd), struct chardev **c, const char **failed);
 /* name is the path of the side to open. Output with nobody there is dropped; the other side may come and go. */
 must_check int chardev_open_pty(struct loop *loop, struct chardev **c, const char **failed);
 /* Output only, created or truncated. What cannot be written (disk full) is dropped. */

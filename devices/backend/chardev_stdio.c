@@ -21,10 +21,14 @@
 #define PIPE_CHUNK     4096
 #define TERMINAL_CHUNK 256
 
+/* How often to look whether a terminal that is another job's for now is ours again; nothing announces it. */
+#define BACKGROUND_NS 250000000ULL
+
 struct chardev_stdio {
 	struct chardev dev;
 	struct chardev_fd in, out;
-	struct loop_timer file_in, file_out; /* stand for readiness where epoll knows none */
+	bool (*may_read)(int fd);
+	struct loop_timer file_in, file_out; /* stand for readiness where epoll knows none, or is not to be asked */
 	size_t chunk;
 };
 
@@ -100,8 +104,16 @@ static void stdin_ready(struct loop_source *source, uint32_t events)
 	struct chardev_stdio *s = container_of(source, struct chardev_stdio, in.source);
 
 	chardev_fd_note(&s->in, s->dev.loop, events);
-	if (s->dev.watch_in)
+	if (!s->dev.watch_in)
+		return;
+	if (s->may_read(STDIN_FILENO)) {
 		chardev_readable(&s->dev);
+		return;
+	}
+	/* What is typed is another job's. Reading would stop us (SIGTTIN), and waiting for it would spin. */
+	if (chardev_fd_watch(&s->in, s->dev.loop, 0))
+		loop_timer_set(
+			s->dev.loop, &s->file_in, s->dev.loop->clock->monotonic_ns(s->dev.loop->clock) + BACKGROUND_NS);
 }
 
 static void stdout_ready(struct loop_source *source, uint32_t events)
@@ -119,6 +131,10 @@ static void stdin_file_ready(struct loop_timer *timer)
 
 	if (!s->dev.watch_in)
 		return;
+	if (!s->in.always) {
+		stdio_watch(&s->dev, true, s->dev.watch_out);
+		return;
+	}
 	chardev_readable(&s->dev);
 	if (s->dev.watch_in && s->in.source.fd >= 0)
 		loop_timer_set(s->dev.loop, &s->file_in, 0);
@@ -148,7 +164,13 @@ static int usable(int fd, int wrong_mode)
 	return flags < 0 || (flags & O_ACCMODE) == wrong_mode ? -1 : fd;
 }
 
-int chardev_open_stdio(struct loop *loop, struct chardev **c, const char **failed)
+static bool always(int fd)
+{
+	(void)fd;
+	return true;
+}
+
+int chardev_open_stdio(struct loop *loop, bool (*may_read)(int fd), struct chardev **c, const char **failed)
 {
 	static const struct chardev_ops ops = {
 		.read = stdio_read,
@@ -165,6 +187,7 @@ int chardev_open_stdio(struct loop *loop, struct chardev **c, const char **faile
 	chardev_init(&s->dev, &ops, loop, "stdio");
 	s->in.source = (struct loop_source){ .fd = usable(STDIN_FILENO, O_WRONLY), .ready = stdin_ready };
 	s->out.source = (struct loop_source){ .fd = usable(STDOUT_FILENO, O_RDONLY), .ready = stdout_ready };
+	s->may_read = may_read ? may_read : always;
 	s->file_in.expired = stdin_file_ready;
 	s->file_out.expired = stdout_file_ready;
 	s->chunk = !fstat(STDOUT_FILENO, &st) && S_ISCHR(st.st_mode) ? TERMINAL_CHUNK : PIPE_CHUNK;
