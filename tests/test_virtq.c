@@ -778,6 +778,50 @@ static void r18_readable_after_writable(void)
 	run_bad_chains(cases, ARRAY_SIZE(cases), 0);
 }
 
+/* A request of 12 + 12 bytes in six buffers with those ends gives what the uncut one gives. */
+static bool cut_request_works(const unsigned int *ends, unsigned int count)
+{
+	static const char text[] = "cut anywhere";
+	struct driver_buf bufs[6];
+	char got[12], zero[12] = { 0 };
+	unsigned int start = 0;
+	uint16_t head;
+	uint32_t len;
+
+	driver_write(&echo.d, BUF, text, 12);
+	driver_write(&echo.d, BUF + 12, zero, 12);
+	for (unsigned int i = 0; i < count; i++) {
+		bufs[i] = (struct driver_buf){ BUF + start, ends[i] - start, i >= 3 };
+		start = ends[i];
+	}
+	if (driver_add(q, bufs, count) < 0 || !driver_wait_used(q, &head, &len) || len != 12)
+		return false;
+	driver_read(&echo.d, BUF + 12, got, 12);
+	return !memcmp(got, text, 12);
+}
+
+/* Message framing is the driver's: any two cuts on either side, empty pieces too (virtio 2.7.4). */
+static void r20_request_cut_at_every_byte(void)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		unsigned int ends[6] = { [2] = 12, [5] = 24 };
+
+		begin(echo_features(i), SIZE);
+		REQUIRE(q);
+		for (ends[0] = 0; ends[0] <= 12; ends[0]++)
+			for (ends[1] = ends[0]; ends[1] <= 12; ends[1]++)
+				for (ends[3] = 12; ends[3] < 24; ends[3] += 5)
+					for (ends[4] = ends[3]; ends[4] <= 24; ends[4] += 4)
+						REQUIRE(cut_request_works(ends, 6));
+		/* An empty piece in the middle must not be taken for the writable part. */
+		for (ends[3] = 12; ends[3] <= 24; ends[3]++)
+			for (ends[0] = 0, ends[1] = 5, ends[4] = ends[3]; ends[4] <= 24; ends[4]++)
+				REQUIRE(cut_request_works(ends, 6));
+		CHECK_EQ(echo.reports, 0);
+		end();
+	}
+}
+
 static void r22_used_length_is_what_was_written(void)
 {
 	uint8_t got[32];
@@ -1000,6 +1044,7 @@ static const struct test tests[] = {
 	TEST(r14_region_ends),
 	TEST(r15_zero_length_descriptors),
 	TEST(r18_readable_after_writable),
+	TEST(r20_request_cut_at_every_byte),
 	TEST(r22_used_length_is_what_was_written),
 	TEST(r23_buffers_over_rings),
 	TEST(r24_rings_where_they_cannot_be),
