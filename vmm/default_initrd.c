@@ -3,6 +3,7 @@
 #include "default_initrd.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "init_blob.h"
 
@@ -24,6 +25,7 @@ int default_initrd_make(struct default_initrd *made, const struct options *optio
 		.may_want = welcome,
 		.busybox = options->busybox,
 		.exec = options->exec,
+		.terminal = isatty(STDOUT_FILENO),
 	};
 
 	if (initramfs_build(&made->archive, &config, error))

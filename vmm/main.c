@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "accel.h"
@@ -109,20 +111,41 @@ static int open_entropy(struct session *session, struct error *error)
 	return 0;
 }
 
+/*
+ * What the default init wants to be told on the kernel's command line (what the kernel does not know goes to init's
+ * environment): the kind and size of the user's terminal, which a serial line cannot say. With --exec only the command's
+ * own output is wanted, so the kernel keeps quiet.
+ */
+static const char *init_arguments(const struct options *options, char *buf, size_t size)
+{
+	const char *term = getenv("TERM");
+	struct winsize window;
+
+	if (options->exec)
+		return "quiet";
+	if (options->console != CONSOLE_STDIO || ioctl(STDIN_FILENO, TIOCGWINSZ, &window) || !window.ws_row || !term ||
+		strpbrk(term, " \"\t\n") || strlen(term) > 32)
+		return NULL;
+	snprintf(buf, size, "TERM=%s LINES=%u COLUMNS=%u", term, window.ws_row, window.ws_col);
+	return buf;
+}
+
 /* What the guest boots from. A flat binary brings its own everything. */
 static int open_guest(struct session *session, struct error *error)
 {
 	const struct options *options = session->options;
+	bool default_init;
+	char arguments[80];
 
-	if (cmdline_build(session->cmdline, options->cmdline, NULL, error))
+	if (options->kernel && kernel_open(&session->kernel, options->kernel, error))
 		return -1;
-	if (!options->kernel)
-		return 0;
-	if (kernel_open(&session->kernel, options->kernel, error))
+	default_init = options->kernel && !options->initrd && session->kernel.format != KERNEL_FLAT;
+	if (cmdline_build(session->cmdline, options->cmdline,
+		    default_init ? init_arguments(options, arguments, sizeof(arguments)) : NULL, error))
 		return -1;
 	if (options->initrd)
 		return initrd_open(&session->initrd, options->initrd, error);
-	if (session->kernel.format == KERNEL_FLAT)
+	if (!default_init)
 		return 0;
 	return default_initrd_make(&session->default_initrd, options, &session->kernel, &session->initrd, error);
 }
