@@ -295,7 +295,7 @@ static void finds_the_folder_of_a_kernel(void)
 
 static void finds_what_was_given(void)
 {
-	static const char *const given[] = { "", "/lib/modules", "/" TREE_DIR };
+	static const char *const given[] = { "", "/lib/modules", ("/" TREE_DIR) };
 	char found[PATH_MAX], path[300];
 
 	tree_make();

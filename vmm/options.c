@@ -21,7 +21,7 @@ struct row {
 static int set_text(struct options *options, const struct row *row, char *value, struct error *error)
 {
 	(void)error;
-	*(const char **)((char *)options + row->offset) = value;
+	memcpy((char *)options + row->offset, &value, sizeof(value)); /* a const char * there */
 	return 0;
 }
 
