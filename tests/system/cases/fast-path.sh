@@ -1,0 +1,70 @@
+# Doorbell and interrupt are an ioeventfd and an irqfd: no exit to user space for QueueNotify, no KVM_IRQ_LINE, by minivmm's own
+# counts, by KVM's trace points and by the system calls made. The same looks find it when either is switched off.
+# group: vhe-fast
+# host: vhe
+# needs: kernel:6.1-cloud strace
+# seconds: 60
+
+tracing=/sys/kernel/tracing
+mount -t tracefs tracefs $tracing 2>/dev/null
+
+# Draws from virtio-rng under KVM's trace points; options for minivmm.
+traced() {
+	echo >$tracing/trace
+	for event in kvm_irq_line kvm_mmio; do
+		echo 1 >$tracing/events/kvm/$event/enable
+	done
+	vm --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cmdline "$quiet" --stats "$@"
+	for event in kvm_irq_line kvm_mmio; do
+		echo 0 >$tracing/events/kvm/$event/enable
+	done
+	cat $tracing/trace >/tmp/case/trace
+}
+events() {
+	grep -c -- "$1" /tmp/case/trace
+}
+# The first device is in the highest slot of the window, 0x0a003e00; QueueNotify is at 0x50.
+doorbell='mmio write len 4 gpa 0xa003e50 '
+ack='mmio write len 4 gpa 0xa003e64 '
+
+echo 20000 >$tracing/buffer_size_kb
+guest_initrd 6.1-cloud 'dd if=/dev/hwrng of=/dev/null bs=64 count=200 iflag=fullblock 2>/dev/null; echo the end'
+
+traced
+check "a guest draws 200 times from virtio-rng" console_line 'the end'
+check "no exit for QueueNotify" test "$(stats write virtio-rng QueueNotify)" = 0
+check "while InterruptACK is counted" test "$(stats write virtio-rng InterruptACK)" -ge 150
+check "no KVM_IRQ_LINE" test "$(stats call KVM_IRQ_LINE)" = 0
+check "no doorbell taken by the bus" test "$(stats call doorbell)" = 0
+check "KVM saw accesses: the trace works" test "$(events "$ack")" -ge 150
+check "KVM saw no exit for QueueNotify" test "$(events "$doorbell")" = 0
+check "KVM saw no KVM_IRQ_LINE" test "$(events kvm_irq_line:)" = 0
+
+traced --kvm ioeventfd=off
+check "ioeventfd=off: still works" console_line 'the end'
+check "ioeventfd=off: exits for QueueNotify are counted" test "$(stats write virtio-rng QueueNotify)" -ge 150
+check "ioeventfd=off: and doorbells taken by the bus" test "$(stats call doorbell)" -ge 150
+check "ioeventfd=off: KVM saw the exits" test "$(events "$doorbell")" -ge 150
+
+traced --kvm irqfd=off
+check "irqfd=off: still works" console_line 'the end'
+check "irqfd=off: KVM_IRQ_LINE is counted" test "$(stats call KVM_IRQ_LINE)" -ge 150
+check "irqfd=off: KVM saw the calls" test "$(events kvm_irq_line:)" -ge 150
+check "irqfd=off: still no exit for QueueNotify" test "$(stats write virtio-rng QueueNotify)" = 0
+
+# The calls themselves; numbers as well as names, whatever this strace knows.
+calls() {
+	grep -c "$1" /tmp/case/strace
+}
+under_strace() {
+	limit=120 run strace -f -e trace=ioctl -e signal=none -o /tmp/case/strace \
+		minivmm --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cmdline "$quiet" "$@"
+	check "strace${*:+, $*}: it works" console_line 'the end'
+}
+irq_line='KVM_IRQ_LINE\|0x4008ae61'
+under_strace
+check "strace: no KVM_IRQ_LINE" test "$(calls "$irq_line")" = 0
+check "strace: an ioeventfd was set up" test "$(calls 'KVM_IOEVENTFD\|0x4040ae79')" -ge 1
+check "strace: an irqfd was set up" test "$(calls 'KVM_IRQFD\|0x4020ae76')" -ge 1
+under_strace --kvm irqfd=off
+check "strace, irqfd=off: KVM_IRQ_LINE calls are seen" test "$(calls "$irq_line")" -ge 150
