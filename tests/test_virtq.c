@@ -991,6 +991,8 @@ static void r38_completion_after_reset_is_dropped(void)
 {
 	uint8_t before[4096], after[4096];
 	unsigned int raised;
+	uint16_t head;
+	uint32_t len;
 
 	begin(0, SIZE);
 	REQUIRE(q);
@@ -998,9 +1000,12 @@ static void r38_completion_after_reset_is_dropped(void)
 	driver_set_desc(q, 3, BUF, 8, WRITE, 0);
 	offer(3);
 	REQUIRE(echo.held == 1);
+	/* The same head is in flight in the new life, so only the life tells them apart. */
 	q = driver_start(&echo.d, 0, SIZE);
 	REQUIRE(q);
 	driver_set_desc(q, 3, BUF, 8, WRITE, 0);
+	offer(3);
+	REQUIRE(echo.held == 2);
 	driver_read(&echo.d, ECHO_ARENA, before, sizeof(before));
 	raised = echo.irq.raised;
 	echo.chain[0].in_len = echo.chain[0].in_count = 0;
@@ -1008,6 +1013,9 @@ static void r38_completion_after_reset_is_dropped(void)
 	CHECK_EQ(echo.irq.raised, raised);
 	driver_read(&echo.d, ECHO_ARENA, after, sizeof(after));
 	CHECK(!memcmp(before, after, sizeof(before)));
+	echo_complete(&echo, 1);
+	CHECK_EQ(echo.irq.raised, raised + 1);
+	CHECK(driver_take_used(q, &head, &len));
 	echo.hold = false;
 	CHECK(echo_works(&echo, q));
 	end();
