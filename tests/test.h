@@ -22,7 +22,12 @@ struct test {
 	void (*run)(void);
 };
 
-#define TEST(function) { #function, function }
+/* clang-format off: it takes the braces for a block. */
+#define TEST(function)                                                                                                 \
+	{                                                                                                              \
+#function, function                                                                                    \
+	}
+/* clang-format on */
 
 /* Set by a failed check, cleared before each case. */
 extern bool test_failed;

@@ -2,8 +2,8 @@
 /* What is typed, what of it the guest gets, and what is asked of the console; each row whole and cut at every place. */
 #include "escape.h"
 
-#include "test.h"
 #include "core/util.h"
+#include "test.h"
 
 static const struct {
 	const char *typed, *guest;

@@ -59,8 +59,7 @@ static void empty(void)
 {
 	fresh();
 	check_table(&one, "       count  kind    what                     register\n"
-			  "           0  call    KVM_IRQ_LINE             -\n"
-);
+			  "           0  call    KVM_IRQ_LINE             -\n");
 }
 
 static void sorted_by_count(void)

@@ -141,7 +141,7 @@ static int find_entry(struct kernel *kernel, struct bytes elf, const Elf64_Ehdr 
 int elf_parse(struct kernel *kernel, struct bytes elf, struct error *error)
 {
 	struct bytes first;
-	Elf64_Ehdr header;
+	Elf64_Ehdr header = { .e_phnum = 0 };
 	uint64_t end;
 
 	if (check_header(kernel, elf, &header, error) || measure(kernel, elf, &header, &end, error))
@@ -166,7 +166,7 @@ int elf_parse(struct kernel *kernel, struct bytes elf, struct error *error)
 
 void elf_copy(const struct kernel *kernel, struct bytes elf, uint8_t *dst)
 {
-	Elf64_Ehdr header;
+	Elf64_Ehdr header = { .e_phnum = 0 };
 
 	memcpy(&header, elf.data, sizeof(header));
 	for (unsigned int i = 0; i < header.e_phnum; i++) {

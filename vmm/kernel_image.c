@@ -113,7 +113,7 @@ int zboot_parse(struct kernel *kernel, struct bytes file, struct error *error)
 		return error_set(error, STATUS_BAD_FILE,
 			"kernel %s: truncated: an EFI zboot kernel of at least %llu bytes in a file of %llu; get the "
 			"file again",
-			kernel->path, (unsigned long long)(payload + size), (unsigned long long)file.size);
+			kernel->path, (unsigned long long)payload + size, (unsigned long long)file.size);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (!strncmp(name, types[i].prefix, strlen(types[i].prefix)))
 			kernel->compression = types[i].type;

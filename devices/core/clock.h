@@ -10,7 +10,7 @@
 
 struct clock {
 	uint64_t (*monotonic_ns)(struct clock *clock); /* never goes back, any start */
-	uint64_t (*realtime_ns)(struct clock *clock);  /* since the Unix epoch */
+	uint64_t (*realtime_ns)(struct clock *clock); /* since the Unix epoch */
 };
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME of the host. Holds no state. */

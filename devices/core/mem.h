@@ -26,7 +26,7 @@ struct mem_region {
 	gpa_t base;
 	uint64_t size; /* bytes, not 0 */
 	uint8_t *host; /* where base is mapped here; owned by whoever added the region */
-	int fd;	       /* memfd behind host, handed to vhost-user backends; -1 if there is none */
+	int fd; /* memfd behind host, handed to vhost-user backends; -1 if there is none */
 	uint64_t fd_offset;
 };
 

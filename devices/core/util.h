@@ -12,14 +12,18 @@
 /* The caller has to look at the result: an error dropped is a bug. */
 #define must_check __attribute__((warn_unused_result))
 
+/* clang-format off: in a macro it takes (x) - 1 for a cast of -1. */
+
 /* By way of void: the member's alignment says nothing, the container is aligned as it was made. */
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* align is a power of two. ALIGN_UP wraps to 0 past 2^64; callers bound value first. */
-#define ALIGN_DOWN(value, align) ((value) & ~((uint64_t)(align) - 1))
-#define ALIGN_UP(value, align)	 ALIGN_DOWN((value) + (uint64_t)(align) - 1, align)
+#define ALIGN_DOWN(value, align) ((value) & ~((uint64_t)(align)-1))
+#define ALIGN_UP(value, align)	 ALIGN_DOWN((value) + (uint64_t)(align)-1, align)
+
+/* clang-format on */
 
 #define KiB 1024ULL
 #define MiB (1024 * KiB)
