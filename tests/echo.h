@@ -37,7 +37,7 @@ struct echo {
 	/* What happened. */
 	unsigned int notified, chains, resets; /* turns, requests popped, reset hooks */
 	unsigned int reports;
-	char said[200]; /* the last report */
+	char said[300]; /* the last report */
 	uint8_t config[ECHO_CONFIG];
 	struct chain chain[ECHO_QUEUE_SIZE]; /* held, oldest first */
 	struct virtq *chain_queue[ECHO_QUEUE_SIZE];

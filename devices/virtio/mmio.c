@@ -252,12 +252,34 @@ static void mmio_reset(struct virtio *v)
 	mmio_ack(t, UINT32_MAX);
 }
 
+static void mmio_state(struct virtio *v, struct state *s)
+{
+	struct virtio_mmio *t = v->transport_state;
+	uint32_t interrupt = t->interrupt_status;
+
+	state_u32(s, &t->device_features_sel);
+	state_u32(s, &t->driver_features_sel);
+	state_u32(s, &t->queue_sel);
+	state_u32(s, &interrupt);
+	if (!state_loading(s) || state_failed(s))
+		return;
+	if (interrupt & ~(uint32_t)(VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG)) {
+		state_fail(s, "InterruptStatus has bits that do not exist");
+		return;
+	}
+	mmio_set_interrupt(t, interrupt);
+	/* Whether the edge had reached the guest by then is not known here; one too many does no harm. */
+	if (interrupt)
+		irq_raise(t->irq);
+}
+
 static const struct virtio_transport mmio_transport = {
 	.notify_queue = mmio_notify_queue,
 	.notify_config = mmio_notify_config,
 	.set_doorbell = mmio_set_doorbell,
 	.call_fd = mmio_call_fd,
 	.reset = mmio_reset,
+	.state = mmio_state,
 };
 
 int virtio_mmio_init(struct virtio_mmio *t, struct virtio *v, struct bus *bus, gpa_t base, struct irq *irq)

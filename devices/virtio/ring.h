@@ -21,6 +21,8 @@ enum ring_take {
 struct ring_ops {
 	/* Checks size and maps the areas into desc, avail, used: NULL, or why not. */
 	const char *(*start)(struct virtq *q);
+	/* Whether the ring can be at this position (of avail_next and used_next). */
+	bool (*at)(const struct virtq *q, uint16_t position);
 	/* Fetches the next chain and moves on over it, also when it is bad. */
 	enum ring_take (*take)(struct virtq *q, struct chain *chain);
 	/* Moves back over the chain just taken. */

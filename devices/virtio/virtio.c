@@ -115,7 +115,7 @@ void virtio_set_driver_features(struct virtio *v, uint32_t word, uint32_t value)
 	v->driver_features |= (uint64_t)value << (32 * word);
 }
 
-static const char *check_features(struct virtio *v)
+const char *virtio_check_features(struct virtio *v)
 {
 	if (v->driver_features & ~offered_features(v))
 		return "the driver accepted features that were not offered";
@@ -128,7 +128,7 @@ static const char *check_features(struct virtio *v)
 /* virtio 2.2.2: features that cannot be served fail negotiation by FEATURES_OK staying clear. */
 static bool enter_features_ok(struct virtio *v)
 {
-	const char *why = check_features(v);
+	const char *why = virtio_check_features(v);
 
 	if (why) {
 		virtio_warn(v, NULL, why);
@@ -139,6 +139,14 @@ static bool enter_features_ok(struct virtio *v)
 	return true;
 }
 
+static void cannot_start(struct virtio *v, int error)
+{
+	char why[80];
+
+	snprintf(why, sizeof(why), "cannot start: %s", strerror(error));
+	virtio_fail(v, why);
+}
+
 static bool enter_driver_ok(struct virtio *v)
 {
 	int ret = 0;
@@ -147,14 +155,9 @@ static bool enter_driver_ok(struct virtio *v)
 	v->status |= VIRTIO_CONFIG_S_DRIVER_OK;
 	if (v->class->start)
 		ret = v->class->start(v);
-	if (!ret)
-		ret = v->class->start_ioeventfd ? v->class->start_ioeventfd(v) : virtio_start_ioeventfd(v);
-	if (ret < 0) {
-		char why[80];
-
-		snprintf(why, sizeof(why), "cannot start: %s", strerror(-ret));
-		virtio_fail(v, why);
-	}
+	if (ret < 0)
+		cannot_start(v, -ret);
+	virtio_resume(v);
 	return true;
 }
 
@@ -169,7 +172,7 @@ static const struct status_step {
 	{ VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, enter_driver_ok },
 };
 
-static void stop_ioeventfd(struct virtio *v)
+void virtio_pause(struct virtio *v)
 {
 	if (v->class->stop_ioeventfd)
 		v->class->stop_ioeventfd(v);
@@ -177,11 +180,22 @@ static void stop_ioeventfd(struct virtio *v)
 		virtio_stop_ioeventfd(v);
 }
 
+void virtio_resume(struct virtio *v)
+{
+	int ret;
+
+	if (!virtio_running(v))
+		return;
+	ret = v->class->start_ioeventfd ? v->class->start_ioeventfd(v) : virtio_start_ioeventfd(v);
+	if (ret < 0)
+		cannot_start(v, -ret);
+}
+
 static void reset(struct virtio *v)
 {
 	/* The status first: a kick still in an eventfd belongs to the life that ends here, and is not served. */
 	v->status = 0;
-	stop_ioeventfd(v);
+	virtio_pause(v);
 	if (v->class->reset)
 		v->class->reset(v);
 	for (uint16_t i = 0; i < v->class->queue_count; i++)

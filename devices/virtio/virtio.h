@@ -60,6 +60,8 @@ struct virtio_class {
 	/* Where something else than virtio_serve takes the kicks (vhost-user). Both or neither; -errno means NEEDS_RESET. */
 	int (*start_ioeventfd)(struct virtio *v);
 	void (*stop_ioeventfd)(struct virtio *v);
+	/* The device's own fields, saved and loaded by one list that checks what it loaded. NULL: it has none. */
+	void (*state)(struct virtio *v, struct state *s);
 };
 
 struct virtio_transport {
@@ -71,6 +73,7 @@ struct virtio_transport {
 	int (*call_fd)(struct virtio *v, struct virtq *q);
 	/* The transport's own registers to their reset values, interrupt withdrawn. */
 	void (*reset)(struct virtio *v);
+	void (*state)(struct virtio *v, struct state *s);
 };
 
 /* Takes kicks for one queue off its eventfd, on the loop. */
@@ -111,6 +114,8 @@ void virtio_attach(struct virtio *v, const struct virtio_transport *transport, v
 /* For transports. Words above 1 are 0 and stay 0: no feature of ours is there. */
 uint32_t virtio_device_features(struct virtio *v, uint32_t word);
 void virtio_set_driver_features(struct virtio *v, uint32_t word, uint32_t value);
+/* NULL when the driver may have the features it wrote, else why not. */
+const char *virtio_check_features(struct virtio *v);
 /* The driver's write to the status register. 0 resets; a step that is not due is ignored (the bit reads back as 0). */
 void virtio_set_status(struct virtio *v, uint8_t status);
 /* The queue with that index, or NULL: the only check of a queue index. */
@@ -155,6 +160,14 @@ void virtio_notify_config(struct virtio *v);
 void virtio_fail(struct virtio *v, const char *why);
 /* Reports why, at most once until the next reset, with the queue's index unless q is NULL. */
 void virtio_warn(struct virtio *v, const struct virtq *q, const char *why);
+
+/*
+ * Snapshots. pause: kicks stop arriving and none is lost; resume: they arrive again, and every queue is looked at once.
+ * virtio_state between the two saves; loading leaves the device paused, or reset when the stream is no good.
+ */
+void virtio_pause(struct virtio *v);
+void virtio_resume(struct virtio *v);
+void virtio_state(struct virtio *v, struct state *s);
 
 /* What the hooks of that name do when NULL. stop serves a kick that is still in an eventfd: none is lost by it. */
 must_check int virtio_start_ioeventfd(struct virtio *v);

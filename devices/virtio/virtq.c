@@ -229,6 +229,39 @@ bool virtq_should_notify(struct virtq *q)
 	return wanted;
 }
 
+/* Makes a loaded queue run from position, or fails the stream. */
+static void resume_at(struct virtq *q, struct state *s, uint64_t features, uint16_t position)
+{
+	const char *why = virtq_start(q, features);
+
+	if (!why && !q->ring->at(q, position))
+		why = "a position is outside the ring";
+	if (why) {
+		virtq_stop(q);
+		state_fail(s, why);
+		return;
+	}
+	q->avail_next = q->used_next = position;
+	/* Whatever we had asked for last, it is said again when the ring is next found empty. */
+	q->kicks_off = true;
+}
+
+void virtq_state(struct virtq *q, struct state *s, uint64_t features)
+{
+	/* With nothing in flight all that was taken was given back: one position says it all. */
+	uint16_t position = q->avail_next;
+	bool ready = q->ready;
+
+	state_u16(s, &q->size);
+	state_u64(s, &q->desc_gpa);
+	state_u64(s, &q->avail_gpa);
+	state_u64(s, &q->used_gpa);
+	state_bool(s, &ready);
+	state_u16(s, &position);
+	if (state_loading(s) && !state_failed(s) && ready)
+		resume_at(q, s, features, position);
+}
+
 void walk_begin(struct walk *w, const struct virtq *q, struct chain *chain)
 {
 	*w = (struct walk){ .q = q, .chain = chain };

@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 
 #include "core/mem.h"
+#include "core/state.h"
 #include "core/util.h"
 
 #define VIRTQ_SIZE_MAX 32768 /* virtio 2.7: "The maximum Queue Size value is 32768" */
@@ -104,6 +105,12 @@ void virtq_unpop(struct virtq *q, struct chain *chain);
 void virtq_push(struct virtq *q, struct chain *chain);
 /* Whether the driver wants to hear of what was pushed since the last call. */
 must_check bool virtq_should_notify(struct virtq *q);
+
+/*
+ * Saves the queue, or loads it into one that is not ready; features are the negotiated ones. What is in flight is not
+ * saved: a device that runs has drained it or put it back. A loaded queue becomes ready through virtq_start or not at all.
+ */
+void virtq_state(struct virtq *q, struct state *s, uint64_t features);
 
 /* Takes up to len bytes from the readable part. The number taken: less than len when the part is used up. */
 size_t chain_read(struct chain *chain, void *dst, size_t len);

@@ -35,6 +35,11 @@ static const char *packed_start(struct virtq *q)
 	return NULL;
 }
 
+static bool packed_at(const struct virtq *q, uint16_t position)
+{
+	return (position & ~WRAP) < q->size;
+}
+
 static struct vring_packed_desc *desc_at(const struct virtq *q, uint16_t pos)
 {
 	return (struct vring_packed_desc *)q->desc + (pos & ~WRAP);
@@ -226,6 +231,7 @@ static bool packed_driver_waits(struct virtq *q)
 
 const struct ring_ops ring_packed = {
 	.start = packed_start,
+	.at = packed_at,
 	.take = packed_take,
 	.untake = packed_untake,
 	.give = packed_give,
