@@ -1,7 +1,7 @@
 # Bare-metal programs: the flat binary format, PSCI, accesses that no device answers.
 # group: vhe-small
 # host: vhe
-# seconds: 20
+# seconds: 5
 
 vm --kernel /guests/hello.bin
 check "a flat binary is entered and prints on the PL011" console_line 'hello from a bare-metal guest'

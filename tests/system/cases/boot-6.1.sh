@@ -3,7 +3,7 @@
 # group: vhe-boot-6.1
 # host: vhe
 # needs: kernel:6.1
-# seconds: 60
+# seconds: 80
 
 for machine in 1:256M 2:3G 4:5G 8:64M; do
 	cpus=${machine%:*}

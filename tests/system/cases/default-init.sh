@@ -2,7 +2,7 @@
 # group: vhe-guest
 # host: vhe
 # needs: kernel:6.1-cloud
-# seconds: 30
+# seconds: 20
 
 vm --kernel "$(kernel 6.1-cloud)" --exec 'cat /proc/cpuinfo'
 check "--exec ends with the command's status: 0" status_is 0

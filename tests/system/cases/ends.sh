@@ -2,7 +2,7 @@
 # group: vhe-guest
 # host: vhe
 # needs: kernel:6.1-cloud
-# seconds: 50
+# seconds: 25
 
 # The first life reboots; what is on the console tells the lives apart, and the second ends from outside.
 guest_initrd 6.1-cloud 'echo "life up"; reboot -f'

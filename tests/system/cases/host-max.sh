@@ -1,7 +1,7 @@
 # A host with everything QEMU emulates: SVE, pointer authentication, PMU.
 # host: max
 # needs: kernel:6.1-cloud
-# seconds: 30
+# seconds: 15
 
 vm --kernel "$(kernel 6.1-cloud)" --cpus 2 --cmdline "$quiet" --exec 'nproc; grep -m1 Features /proc/cpuinfo; dmesg | grep -i -e pmu -e sve'
 check "a guest boots" status_is 0

@@ -1,7 +1,7 @@
 # A host without VHE (cortex-a72): KVM in nVHE mode.
 # host: nvhe
 # needs: kernel:6.1-cloud
-# seconds: 30
+# seconds: 15
 
 vm --kernel "$(kernel 6.1-cloud)" --cpus 2 --cmdline "$quiet" --exec 'nproc; cat /sys/class/misc/hw_random/rng_current; dmesg | grep -i gic'
 check "a guest boots" status_is 0

@@ -1,7 +1,7 @@
 # The console on a terminal: raw while the guest runs, as it was afterwards, however it ends.
 # group: vhe-small
 # host: vhe
-# seconds: 20
+# seconds: 5
 
 run pty expect=ready raw 'send=ab\x03' expect=bc 'send=.' -- minivmm --kernel /guests/cat.bin
 check "what is typed reaches the guest, Ctrl-C too" grep -qF "$(printf 'bc\004')" $out
