@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# cli.sh - what minivmm does without KVM, by its command line: help, version, the device tree, refusals. TAP on standard output.
+#
+#	tests/cli.sh MINIVMM
+set -uo pipefail
+minivmm=$1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+run=0 failed=0 status=0
+
+check() {
+	local name=$1
+	shift
+	run=$((run + 1))
+	if "$@"; then
+		echo "ok $run - $name"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "not ok $run - $name"
+	echo "# failed: $*; status $status"
+	head -n 20 out err | sed 's/^/# > /'
+}
+
+vm() {
+	status=0
+	timeout 20 "$minivmm" "$@" >out 2>err </dev/null || status=$?
+}
+
+status_is() {
+	[ "$status" = "$1" ]
+}
+
+one_line() {
+	[ "$(wc -l <err)" = 1 ] && grep -q "^minivmm: .*$1" err
+}
+
+# dtc finds nothing to complain of in the tree of these options, and says what it is.
+tree() {
+	vm --dump-dtb tree.dtb "$@" && status_is 0 && dtc -I dtb -O dts -o tree.dts tree.dtb 2>err && [ ! -s err ]
+}
+
+vm --help
+check "--help: status 0" status_is 0
+check "--help fits a screen of 80 x 50" test "$(wc -l <out)" -le 50 -a "$(wc -L <out)" -le 80
+vm --version
+check "--version" grep -qE '^minivmm [0-9]+\.[0-9]+' out
+vm --memroy 1G
+check "an unknown option: status 64" status_is 64
+check "and the one that was meant" one_line 'did you mean --memory'
+
+for machine in '1 64M' '2 256M' '8 3G' '123 200G'; do
+	check "dtc has no warning for the tree of $machine" tree --cpus "${machine% *}" --memory "${machine#* }"
+	check "it has ${machine% *} CPUs" test "$(grep -c 'device_type = "cpu"' tree.dts)" = "${machine% *}"
+done
+check "a tree without rng" tree --no-rng
+check "has no virtio-mmio device" test "$(grep -c 'compatible = "virtio,mmio"' tree.dts)" = 0
+check "a tree without seeds" tree --no-kaslr --no-rng-seed
+check "has none" test "$(grep -c -e kaslr-seed -e rng-seed tree.dts)" = 0
+check "a tree with them" tree
+check "has both" test "$(grep -c -e kaslr-seed -e rng-seed tree.dts)" = 2
+check "and they are different each time" test "$(cp tree.dts one.dts && tree && diff one.dts tree.dts | grep -c '^>')" = 2
+check "the command line of the user is in it" tree --cmdline 'hello=world'
+check "with the console added" grep -q 'bootargs = ".*hello=world.*console=ttyAMA0\|bootargs = ".*console=ttyAMA0.*hello=world' tree.dts
+check "a user's console= stands alone" tree --cmdline 'console=hvc0'
+check "no other is added" test "$(grep -c 'bootargs.*console=ttyAMA0' tree.dts)" = 0
+
+if [ "$(uname -m)" != aarch64 ]; then
+	# With or without /dev/kvm: the one of this machine cannot run aarch64 guests.
+	head -c 1000 /dev/zero >flat
+	vm --kernel flat
+	check "a host of another architecture: status 69" status_is 69
+	check "a host of another architecture: one line that says so" one_line aarch64
+	vm --check
+	check "--check says so too: status 69" status_is 69
+	check "--check names the fix" grep -q '^aarch64 host *missing .*guest/boot' out
+fi
+echo "1..$run"
+[ "$failed" = 0 ]
