@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -263,24 +265,41 @@ static int run_session(struct session *session)
 	return STATUS_OK;
 }
 
-/* All or nothing: a tree cut short must not be left for someone to use. */
+static int write_all(int fd, const void *data, size_t len)
+{
+	ssize_t ret = write(fd, data, len);
+
+	if (ret < 0)
+		return -errno;
+	return ret == (ssize_t)len ? 0 : -ENOSPC;
+}
+
+/*
+ * All or nothing: a tree cut short must not be left for someone to use, nor an older one lost. What is there and no file (a
+ * pipe, /dev/stdout) is written as it is.
+ */
 static int write_file(const char *path, const void *data, size_t len, struct error *error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	ssize_t ret;
+	char temporary[PATH_MAX];
+	struct stat st;
+	bool in_place = !stat(path, &st) && !S_ISREG(st.st_mode);
+	int fd, ret;
 
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
+		return error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(ENAMETOOLONG));
+	fd = in_place ? open(path, O_WRONLY | O_CLOEXEC) : mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(errno));
-	ret = write(fd, data, len);
-	if (ret != (ssize_t)len)
-		error_set(error, STATUS_OUTPUT, "%s: %s", path,
-			ret < 0 ? strerror(errno) : "short write, is the disk full?");
-	if (close(fd) && error->status == STATUS_OK)
-		error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(errno));
-	if (error->status == STATUS_OK)
-		return 0;
-	unlink(path);
-	return -1;
+	ret = write_all(fd, data, len);
+	if (!in_place && !ret && fchmod(fd, 0644))
+		ret = -errno;
+	if (close(fd) && !ret)
+		ret = -errno;
+	if (!in_place && !ret && rename(temporary, path))
+		ret = -errno;
+	if (!in_place && ret)
+		unlink(temporary);
+	return ret ? error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(-ret)) : 0;
 }
 
 static int dump_dtb(struct session *session)
