@@ -11,6 +11,7 @@
 
 #include "echo.h"
 #include "test.h"
+#include "virtio/ring.h"
 
 #define NEXT	 VRING_DESC_F_NEXT
 #define WRITE	 VRING_DESC_F_WRITE
@@ -181,6 +182,53 @@ static void kicks_are_suppressed(void)
 			REQUIRE(driver_take_used(q, &head, &len));
 		/* A turn finds nothing and turns kicks on again. */
 		virtio_serve(&echo.v, &echo.v.queue[0]);
+		CHECK(echo_works(&echo, q));
+		end();
+	}
+}
+
+/*
+ * The driver adds a request after the device found the ring empty and before it asks for kicks: nobody tells the device,
+ * so it has to look once more after asking.
+ */
+static const struct ring_ops *real_ring;
+static bool added_late;
+
+static bool kicks_on_late(struct virtq *vq)
+{
+	static const struct driver_buf buf = { BUF, 8, true };
+
+	if (!added_late && driver_add(q, &buf, 1) >= 0)
+		added_late = !q->ring->wants_kick(q);
+	return real_ring->kicks_on(vq);
+}
+
+static void request_added_while_falling_asleep(void)
+{
+	for (unsigned int i = 0; i < ECHO_COMBINATIONS; i++) {
+		struct ring_ops late;
+		uint16_t head;
+		uint32_t len;
+
+		begin(echo_features(i), SIZE);
+		REQUIRE(q);
+		CHECK(echo_works(&echo, q));
+		real_ring = echo.v.queue[0].ring;
+		late = *real_ring;
+		late.kicks_on = kicks_on_late;
+		echo.v.queue[0].ring = &late;
+		added_late = false;
+		echo.chains = 0;
+		/* The device is awake for this one, and on its way to sleep when the other comes. */
+		CHECK(driver_add(q, &(struct driver_buf){ BUF, 8, true }, 1) >= 0);
+		driver_kick(q);
+		rig_run(&echo.rig);
+		CHECK(added_late);
+		CHECK_EQ(echo.chains, 2);
+		CHECK(driver_take_used(q, &head, &len));
+		CHECK(driver_take_used(q, &head, &len));
+		echo.v.queue[0].ring = real_ring;
+		q->added = 0;
 		CHECK(echo_works(&echo, q));
 		end();
 	}
@@ -1027,6 +1075,7 @@ static const struct test tests[] = {
 	TEST(batch_of_requests),
 	TEST(interrupts_off_and_on),
 	TEST(kicks_are_suppressed),
+	TEST(request_added_while_falling_asleep),
 	TEST(completed_out_of_order),
 	TEST(bad_chain_waits_its_turn_in_order),
 	TEST(unpop_reads_again),

@@ -24,13 +24,15 @@
 #define ANSWER (RIG_RAM_BASE + 1 * MiB)
 #define SIZE   8
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN
-#endif
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#define TSAN __has_feature(thread_sanitizer)
+#else
+#define TSAN 0
 #endif
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(TSAN)
+#if defined(__x86_64__) && !TSAN
 
 #define EFLAGS_TF   0x100
 #define FAULT_WRITE 2
