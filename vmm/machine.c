@@ -70,9 +70,10 @@ static void machine_ended(struct accel_machine *hooks, enum run_end end, const s
 		machine->end = end;
 		if (error)
 			machine->end_error = *error;
+		/* Only the first: a stop that comes after loop_run returned would end the next life before it began. */
+		loop_stop(machine->config->loop);
 	}
 	pthread_mutex_unlock(&machine->end_lock);
-	loop_stop(machine->config->loop);
 }
 
 /* Lazily touched and never swapped in by us: the guest's first access takes the page. */
