@@ -129,7 +129,7 @@ static void load_name(struct state *s, char name[STATE_NAME_MAX])
 
 void state_section(struct state *s, const char *name, uint32_t version)
 {
-	char found[STATE_NAME_MAX] = "", why[sizeof(s->why)];
+	char found[STATE_NAME_MAX] = "", why[STATE_NAME_MAX + 40];
 	uint8_t len = (uint8_t)strlen(name);
 	uint32_t have = version;
 
