@@ -104,12 +104,16 @@ guest_kernel() {
 	local name=$1 kernel version to=$cache/guest-kernels/$1
 	kernel=$(kernel_path "$name")
 	version=${kernel##*/vmlinuz-}
-	if [ ! -f "$to/.done" ] || [ "$kernel" -nt "$to/.done" ]; then
-		rm -rf "$to" && mkdir -p "$to/boot"
-		cp "$kernel" "$to/boot/"
-		module_subset "$cache/kernels/$name/lib/modules/$version" "$to/lib/modules/$version"
-		touch "$to/.done"
-	fi
+	# Two emulated hosts that start together want it together.
+	(
+		flock 8
+		if [ ! -f "$to/.done" ] || [ "$kernel" -nt "$to/.done" ]; then
+			rm -rf "$to" && mkdir -p "$to/boot"
+			cp "$kernel" "$to/boot/"
+			module_subset "$cache/kernels/$name/lib/modules/$version" "$to/lib/modules/$version"
+			touch "$to/.done"
+		fi
+	) 8>"$cache/.guest-kernels.lock"
 	echo "$to"
 }
 
