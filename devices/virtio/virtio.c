@@ -178,6 +178,8 @@ void virtio_pause(struct virtio *v)
 		v->class->stop_ioeventfd(v);
 	else
 		virtio_stop_ioeventfd(v);
+	if (v->class->drain)
+		v->class->drain(v);
 }
 
 void virtio_resume(struct virtio *v)

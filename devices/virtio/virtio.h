@@ -60,6 +60,8 @@ struct virtio_class {
 	/* Where something else than virtio_serve takes the kicks (vhost-user). Both or neither; -errno means NEEDS_RESET. */
 	int (*start_ioeventfd)(struct virtio *v);
 	void (*stop_ioeventfd)(struct virtio *v);
+	/* Every chain that was popped is pushed when it returns. NULL: none outlives queue_notify. */
+	void (*drain)(struct virtio *v);
 	/* The device's own fields, saved and loaded by one list that checks what it loaded. NULL: it has none. */
 	void (*state)(struct virtio *v, struct state *s);
 };
@@ -162,7 +164,8 @@ void virtio_fail(struct virtio *v, const char *why);
 void virtio_warn(struct virtio *v, const struct virtq *q, const char *why);
 
 /*
- * Snapshots. pause: kicks stop arriving and none is lost; resume: they arrive again, and every queue is looked at once.
+ * Snapshots. pause: kicks stop arriving and none is lost, and nothing is in flight; resume: they arrive again, and every
+ * queue is looked at once.
  * virtio_state between the two saves; loading leaves the device paused, or reset when the stream is no good.
  */
 void virtio_pause(struct virtio *v);

@@ -262,53 +262,6 @@ void virtq_state(struct virtq *q, struct state *s, uint64_t features)
 		resume_at(q, s, features, position);
 }
 
-void walk_begin(struct walk *w, const struct virtq *q, struct chain *chain)
-{
-	*w = (struct walk){ .q = q, .chain = chain };
-	chain->out = chain->iov;
-	chain->out_count = chain->in_count = 0;
-	chain->out_len = chain->in_len = chain->written = 0;
-}
-
-const char *walk_add(struct walk *w, gpa_t addr, uint32_t len, bool device_writes)
-{
-	struct chain *chain = w->chain;
-	struct iovec *iov = &chain->iov[chain->out_count + chain->in_count];
-	void *host;
-
-	/* virtio 2.7.5.3.1: "MUST NOT create a descriptor chain longer than the Queue Size". This also ends loops (R01). */
-	if (w->total++ >= w->q->size)
-		return "a chain is longer than the queue";
-	/* virtio 2.7.4.2: "any device-writable descriptor elements after any device-readable" (R18). */
-	if (!device_writes && chain->in_count)
-		return "a readable buffer follows a writable one";
-	/* Nothing to reach, so its address means nothing and need not be valid (R15). */
-	if (!len)
-		return NULL;
-	/* virtio 2.7.5.2: "MUST NOT add a descriptor chain longer than 2^32 bytes in total" (R03). */
-	if (len > UINT32_MAX - chain->out_len - chain->in_len)
-		return "a chain has more than 2^32 bytes";
-	if (chain->out_count + chain->in_count >= CHAIN_MAX_IOV)
-		return "a chain has more buffers than this device takes";
-	host = mem_ptr(w->q->mem, addr, len);
-	if (!host)
-		return "a buffer is not in guest memory";
-	*iov = (struct iovec){ .iov_base = host, .iov_len = len };
-	if (device_writes) {
-		chain->in_count++;
-		chain->in_len += len;
-	} else {
-		chain->out_count++;
-		chain->out_len += len;
-	}
-	return NULL;
-}
-
-void walk_end(struct walk *w)
-{
-	w->chain->in = w->chain->iov + w->chain->out_count;
-}
-
 const char *walk_table(const struct virtq *q, gpa_t addr, uint32_t len, const void **table)
 {
 	if (!q->indirect)

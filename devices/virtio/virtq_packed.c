@@ -80,28 +80,26 @@ static uint16_t load_flags(const struct virtq *q, uint16_t pos)
 /* virtio 2.8.7: the entries of a table follow one another; every flag but WRITE, and the id, mean nothing there. */
 static const char *walk_inner(struct walk *w, gpa_t addr, uint32_t len)
 {
-	const struct vring_packed_desc *table;
-	const void *host;
-	const char *why = walk_table(w->q, addr, len, &host);
+	const void *table;
+	const char *why = walk_table(w->q, addr, len, &table);
 
-	table = host;
-	for (uint32_t i = 0; !why && i < len / sizeof(*table); i++) {
-		struct vring_packed_desc desc;
+	for (uint32_t i = 0; !why && i < len / sizeof(struct vring_packed_desc); i++) {
+		struct desc_words desc = fetch_desc((const struct vring_packed_desc *)table + i);
 
-		mem_fetch(&desc, &table[i], sizeof(desc));
-		why = walk_add(w, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
+		why = walk_add(w, desc.addr, desc_len(desc), desc_u16_14(desc) & VRING_DESC_F_WRITE);
 	}
 	return why;
 }
 
-static const char *walk_one(struct walk *w, const struct vring_packed_desc *desc)
+/* One descriptor of the ring; first: none of its list came before it. */
+static inline const char *walk_one(struct walk *w, struct desc_words desc, uint16_t flags, bool first)
 {
-	if (!(desc->flags & VRING_DESC_F_INDIRECT))
-		return walk_add(w, desc->addr, desc->len, desc->flags & VRING_DESC_F_WRITE);
+	if (!(flags & VRING_DESC_F_INDIRECT))
+		return walk_add(w, desc.addr, desc_len(desc), flags & VRING_DESC_F_WRITE);
 	/* virtio 2.8.19: no table in a list linked by NEXT. */
-	if (desc->flags & VRING_DESC_F_NEXT || w->chain->slots)
+	if (flags & VRING_DESC_F_NEXT || !first)
 		return "an indirect table is part of a list";
-	return walk_inner(w, desc->addr, desc->len);
+	return walk_inner(w, desc.addr, desc_len(desc));
 }
 
 static enum ring_take broken(struct virtq *q, const char *why)
@@ -112,34 +110,31 @@ static enum ring_take broken(struct virtq *q, const char *why)
 
 static enum ring_take packed_take(struct virtq *q, struct chain *chain)
 {
-	uint16_t pos = q->avail_next, flags = load_flags(q, pos);
+	uint16_t pos = q->avail_next, flags = load_flags(q, pos), slots;
 	const char *why = NULL;
 	struct walk w;
 
 	if (!is_available(flags, pos))
 		return RING_EMPTY;
 	walk_begin(&w, q, chain);
-	chain->slots = 0;
-	for (;;) {
-		struct vring_packed_desc desc;
+	for (slots = 1;; slots++) {
+		/* The flags were loaded by themselves, before the rest; those in this copy are not looked at. */
+		struct desc_words desc = fetch_desc(desc_at(q, pos));
 
-		/* The flags were loaded once, by themselves; all before them is fetched here. */
-		mem_fetch(&desc, desc_at(q, pos), offsetof(struct vring_packed_desc, flags));
-		desc.flags = flags;
 		if (!why)
-			why = walk_one(&w, &desc);
-		chain->slots++;
-		chain->head = desc.id;
+			why = walk_one(&w, desc, flags, slots == 1);
+		chain->head = desc_u16_12(desc);
 		pos = forward(q, pos, 1);
 		if (!(flags & VRING_DESC_F_NEXT))
 			break;
-		if (chain->slots == q->size)
+		if (slots == q->size)
 			return broken(q, "a descriptor list has no end");
 		flags = load_flags(q, pos);
 		/* virtio 2.8.6: all flags are right in all descriptors of a list before the first is made available. */
 		if (!is_available(flags, pos))
 			return broken(q, "a descriptor list goes on past what is available");
 	}
+	chain->slots = slots;
 	walk_end(&w);
 	/* Ids come from a set of Queue Size (virtio 2.8.22.1 looks them up in arrays of that size). */
 	if (chain->head >= q->size)

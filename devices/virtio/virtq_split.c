@@ -60,39 +60,52 @@ static uint16_t load_avail_idx(const struct virtq *q)
 	return __atomic_load_n(&((struct vring_avail *)q->avail)->idx, __ATOMIC_ACQUIRE);
 }
 
-/* Follows one table from entry i, the ring's own or an indirect one. Ends: walk_add bounds the number of buffers. */
-static const char *walk_descs(struct walk *w, const struct vring_desc *table, uint32_t entries, uint16_t i, bool nested)
+/*
+ * Follows the ring's own table from head, then an indirect one from its start if a descriptor refers to it. Ends:
+ * walk_add bounds the number of buffers, and there is no way back from the second table.
+ */
+static inline const char *walk_descs(struct walk *w, uint16_t head)
 {
+	const void *table = w->q->desc;
+	uint32_t entries = w->q->size, i = head;
+	bool nested = false;
 	const char *why;
 
 	for (;;) {
-		struct vring_desc desc;
-		const void *inner;
+		struct desc_words desc;
+		uint16_t flags;
 
 		if (i >= entries)
 			return "a next field points outside its table";
-		mem_fetch(&desc, &table[i], sizeof(desc));
-		if (desc.flags & VRING_DESC_F_INDIRECT) {
+		desc = fetch_desc((const struct vring_desc *)table + i);
+		flags = desc_u16_12(desc);
+		if (flags & VRING_DESC_F_INDIRECT) {
 			/* virtio 2.7.5.3.1: no table in a table, no NEXT beside INDIRECT; WRITE means nothing here. */
 			if (nested)
 				return "an indirect table inside an indirect table";
-			if (desc.flags & VRING_DESC_F_NEXT)
+			if (flags & VRING_DESC_F_NEXT)
 				return "a descriptor is both INDIRECT and NEXT";
-			why = walk_table(w->q, desc.addr, desc.len, &inner);
-			return why ? why : walk_descs(w, inner, desc.len / sizeof(desc), 0, true);
+			why = walk_table(w->q, desc.addr, desc_len(desc), &table);
+			if (why)
+				return why;
+			entries = desc_len(desc) / sizeof(struct vring_desc);
+			i = 0;
+			nested = true;
+			continue;
 		}
-		why = walk_add(w, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
+		why = walk_add(w, desc.addr, desc_len(desc), flags & VRING_DESC_F_WRITE);
 		if (why)
 			return why;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
+		if (!(flags & VRING_DESC_F_NEXT))
 			return NULL;
-		i = desc.next;
+		i = desc_u16_14(desc);
 	}
 }
 
 static enum ring_take split_take(struct virtq *q, struct chain *chain)
 {
 	uint16_t pending = (uint16_t)(load_avail_idx(q) - q->avail_next);
+	const char *why;
 	struct walk w;
 
 	if (!pending)
@@ -109,7 +122,7 @@ static enum ring_take split_take(struct virtq *q, struct chain *chain)
 	}
 	q->avail_next++;
 	walk_begin(&w, q, chain);
-	const char *why = walk_descs(&w, q->desc, q->size, chain->head, false);
+	why = walk_descs(&w, chain->head);
 	walk_end(&w);
 	if (!why)
 		return RING_CHAIN;

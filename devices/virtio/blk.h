@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio block device (virtio 5.2): takes requests off its queues, has a struct block do them, many at a time and finished
+ * in any order, and answers each with its status byte.
+ */
+#ifndef MINIVMM_VIRTIO_BLK_H
+#define MINIVMM_VIRTIO_BLK_H
+
+#include <linux/virtio_blk.h>
+
+#include "backend/block.h"
+#include "virtio.h"
+
+#define VIRTIO_BLK_MAX_QUEUES 16
+#define VIRTIO_BLK_QUEUE_SIZE 256
+/* Ranges in one discard request. */
+#define VIRTIO_BLK_MAX_RANGES 32
+
+struct virtio_blk_options {
+	uint16_t queues; /* 1 to VIRTIO_BLK_MAX_QUEUES */
+	bool write_through; /* every write is on stable storage before it is done, unless the driver asks for a cache */
+	const char *serial; /* up to 20 bytes of it are the answer to GET_ID; NULL: none */
+};
+
+struct virtio_blk;
+
+/* A request in flight, or free for one. */
+struct virtio_blk_request {
+	struct block_request block;
+	struct virtio_blk *d;
+	struct virtq *q;
+	struct virtio_blk_request *next; /* free list */
+	uint8_t *status; /* in guest memory */
+	uint32_t type;
+	uint16_t range, range_count; /* DISCARD, WRITE_ZEROES: the one that is done now, of how many */
+	struct virtio_blk_discard_write_zeroes ranges[VIRTIO_BLK_MAX_RANGES];
+	struct chain chain;
+};
+
+struct virtio_blk {
+	struct virtio v;
+	struct virtio_class class; /* with this disk's number of queues */
+	struct block *block;
+	struct block_user user;
+	struct virtio_blk_request *requests, *free; /* BLOCK_MAX_IN_FLIGHT of them */
+	uint32_t waiting; /* queues that have more than there were free requests for, a bit each */
+	uint16_t serve_next; /* the waiting queue that is first next time */
+	bool write_through, cache; /* as created; what is in force: writes are done once they are cached */
+	const struct virtq *dropping; /* the queue whose requests end without a trace */
+	char serial[VIRTIO_BLK_ID_BYTES];
+};
+
+/* loop, mem and block outlive d; block has no other user meanwhile. 0 or -ENOMEM. */
+must_check int virtio_blk_init(struct virtio_blk *d, struct loop *loop, const struct mem *mem, struct block *block,
+	const struct virtio_blk_options *options);
+/* After the transport is gone or the device was reset. */
+void virtio_blk_destroy(struct virtio_blk *d);
+
+#endif
