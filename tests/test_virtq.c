@@ -740,11 +740,22 @@ static void r12_unaligned_indirect_table_is_legal(void)
 	end();
 }
 
-/* R13, R14, R25: an address is guest RAM from its first to its last byte, or it is nothing. */
-static void r14_buffers_outside_ram(void)
+static void r13_address_plus_length_wraps(void)
 {
 	static const struct descs cases[] = {
 		{ "not in guest memory", 7, { [7] = { UINT64_MAX - 7, 16, WRITE, 0 } } },
+		{ "not in guest memory", 7, { [7] = { UINT64_MAX, 1, 0, 0 } } },
+		{ "not in guest memory", 7, { [7] = { UINT64_MAX - 0xfffffffe, 0xffffffff, WRITE, 0 } } },
+		{ "not in guest memory", 7, { [7] = { 0 - RAM, 0xffffffff, WRITE, 0 } } },
+	};
+
+	run_bad_chains(cases, ARRAY_SIZE(cases), 0);
+}
+
+/* An address is guest RAM from its first to its last byte, or it is nothing. */
+static void r14_buffers_outside_ram(void)
+{
+	static const struct descs cases[] = {
 		{ "not in guest memory", 7, { [7] = { RAM_END - 8, 16, WRITE, 0 } } },
 		{ "not in guest memory", 7, { [7] = { RAM_END - 15, 16, 0, 0 } } },
 		{ "not in guest memory", 7, { [7] = { RAM - 8, 16, 0, 0 } } },
@@ -752,13 +763,58 @@ static void r14_buffers_outside_ram(void)
 		{ "not in guest memory", 7, { [7] = { RAM_END, 1, WRITE, 0 } } },
 		{ "not in guest memory", 7, { [7] = { 1, 16, WRITE, 0 } } },
 		{ "not in guest memory", 7, { [7] = { BUF, 0xffffffff, WRITE, 0 } } },
-		{ "not in guest memory", 7, { [7] = { ECHO_BASE + 0x50, 4, WRITE, 0 } } },
-		{ "not in guest memory", 7, { [7] = { ECHO_BASE + 0x70, 4, 0, 0 } } },
-		{ "not in guest memory", 7, { [7] = { 0x08000000, 4, WRITE, 0 } } },
 		{ "not in guest memory", 6, { [6] = { BUF, 16, NEXT, 7 }, [7] = { RAM_END - 1, 2, WRITE, 0 } } },
 	};
 
 	run_bad_chains(cases, ARRAY_SIZE(cases), 0);
+}
+
+static unsigned int register_accesses;
+
+static uint64_t counting_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	(void)opaque;
+	(void)offset;
+	(void)size;
+	register_accesses++;
+	return 0;
+}
+
+static void counting_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	(void)opaque;
+	(void)offset;
+	(void)size;
+	(void)value;
+	register_accesses++;
+}
+
+/* A request that reads or writes registers, the device's own or another's: nobody's handler runs. */
+static void r25_dma_into_registers(void)
+{
+	static const struct bus_ops ops = { .read = counting_read, .write = counting_write };
+	static const gpa_t addrs[] = { ECHO_BASE, ECHO_BASE + 0x50, ECHO_BASE + 0x70, 0x08000000, 0x08000ffc };
+	static const uint16_t flags[] = { 0, WRITE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(addrs) * 2; i++) {
+		struct bus_region other = { .name = "gic", .ops = &ops, .base = 0x08000000, .size = 0x1000 };
+		struct bus_region own;
+
+		begin(0, SIZE);
+		REQUIRE(q);
+		REQUIRE(bus_add(&echo.rig.bus, &other) == 0);
+		driver_set_desc(q, 7, addrs[i / 2], 4, flags[i % 2], 0);
+		driver_expose(q, 7);
+		echo.d.transport->notify(&echo.d, 0);
+		own = echo.mmio.region;
+		echo.mmio.region.ops = &ops;
+		register_accesses = 0;
+		rig_run(&echo.rig);
+		CHECK_EQ(register_accesses, 0);
+		echo.mmio.region = own;
+		check_bad_chain(7, "not in guest memory");
+		end();
+	}
 }
 
 /* Two regions that touch are still two: no buffer spans them, and the last byte of memory is a good one. */
@@ -1097,6 +1153,7 @@ static const struct test tests[] = {
 	TEST(r11_legal_indirect),
 	TEST(r12_indirect_table_length),
 	TEST(r12_unaligned_indirect_table_is_legal),
+	TEST(r13_address_plus_length_wraps),
 	TEST(r14_buffers_outside_ram),
 	TEST(r14_region_ends),
 	TEST(r15_zero_length_descriptors),
@@ -1105,6 +1162,7 @@ static const struct test tests[] = {
 	TEST(r22_used_length_is_what_was_written),
 	TEST(r23_buffers_over_rings),
 	TEST(r24_rings_where_they_cannot_be),
+	TEST(r25_dma_into_registers),
 	TEST(r26_event_index_arithmetic),
 	TEST(r27_driver_writes_the_used_ring),
 	TEST(r28_no_head_leaks_on_errors),
