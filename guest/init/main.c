@@ -49,6 +49,12 @@ ssize_t read_text(const char *path, char *buf, size_t size)
 	return len;
 }
 
+/* As a shell tells it. */
+static int shell_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 static void reap(struct init *init)
 {
 	int status;
@@ -57,8 +63,7 @@ static void reap(struct init *init)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != init->child)
 			continue;
-		/* As a shell tells it. */
-		init->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		init->status = shell_status(status);
 		init->how = init->how ? init->how : RB_POWER_OFF;
 	}
 }
@@ -155,6 +160,37 @@ static void stop_machine(struct init *init, bool quiet)
 		pause();
 }
 
+__attribute__((noreturn)) static void run_program(const char *command)
+{
+	if (command)
+		run_command(command);
+	run_shell();
+	_exit(127);
+}
+
+/*
+ * Runs the program as the leader of the console's session. The leader is not the program itself: when a leader ends, the kernel
+ * hangs up its terminal and drops what the UART's driver has not sent, and since Linux 6.5 the driver may be asleep and send
+ * later. So the leader stays until all is out.
+ */
+__attribute__((noreturn)) static void lead_session(const char *command)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child <= 0)
+		run_program(command);
+	/* Typed at the program; and SIGTTOU would stop a leader in the background that waits for the terminal. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	tcdrain(STDOUT_FILENO);
+	_exit(shell_status(status));
+}
+
 static pid_t start(const char *command, const sigset_t *old_mask)
 {
 	pid_t child = fork();
@@ -163,10 +199,7 @@ static pid_t start(const char *command, const sigset_t *old_mask)
 		return child;
 	sigprocmask(SIG_SETMASK, old_mask, NULL);
 	open_console(command);
-	if (command)
-		run_command(command);
-	run_shell();
-	_exit(127);
+	lead_session(command);
 }
 
 /* Until the child ends or somebody wants the machine stopped. */
