@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What runs the machine's CPUs and owns its interrupt controller: KVM (kvm.c), or nothing at all on hosts without it
- * (accel_none.c), where a machine can still be built and its device tree written.
+ * (accel_none.c), where a machine can still be built and its device tree written; or, on any host, a client's commands in
+ * place of CPUs (accel_qtest.c).
  */
 #ifndef MINIVMM_ACCEL_H
 #define MINIVMM_ACCEL_H
@@ -21,7 +22,7 @@
 /* Why a run came to its end. */
 enum run_end {
 	RUN_NONE, /* still running */
-	RUN_OFF, /* PSCI SYSTEM_OFF */
+	RUN_OFF, /* PSCI SYSTEM_OFF, or the qtest client has left */
 	RUN_RESET, /* PSCI SYSTEM_RESET, or SYSTEM_RESET2 */
 	RUN_RESET2, /* PSCI SYSTEM_RESET2 with an architectural warm reset: see cmdline.h for what it tells */
 	RUN_CRASHED, /* the guest says that it crashed */
@@ -55,6 +56,8 @@ struct accel_ops {
 	struct irq *(*spi)(struct accel *accel, uint32_t spi, struct error *error);
 	/* CPU 0 starts at entry with x0 = dtb, the others wait for PSCI CPU_ON. Returns when the threads run. */
 	int (*start)(struct accel *accel, gpa_t entry, gpa_t dtb, struct error *error);
+	/* In place of loop_run, whose contract it has; NULL: loop_run. */
+	int (*serve)(struct accel *accel);
 	/* Every CPU is out of the guest and its pending MMIO completed when this returns; harmless before start. */
 	void (*stop)(struct accel *accel);
 	/* Adds what was counted; nothing without --stats. After stop. */
@@ -66,9 +69,14 @@ struct accel_ops {
 must_check int accel_available(struct error *error);
 
 /*
- * Opens the host's accelerator with the CPUs, features and address bits that options ask for. NULL with *error filled.
+ * Opens the accelerator, the host's or with --qtest a client, with the CPUs, features and address bits that options ask for. NULL with *error filled.
  * Freed by ops->destroy.
  */
 struct accel *accel_open(const struct options *options, struct accel_machine *machine, struct error *error);
+/* The host's: kvm.c's or accel_none.c's. */
+struct accel *accel_open_host(const struct options *options, struct accel_machine *machine, struct error *error);
+
+/* Fills in what the device tree says where no host has CPUs to ask: a GICv3, a PMU unless it is hidden. */
+void accel_describe(struct accel *accel, const struct options *options);
 
 #endif

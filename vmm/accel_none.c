@@ -84,7 +84,7 @@ static const struct accel_ops none_ops = {
 	.destroy = none_destroy,
 };
 
-struct accel *accel_open(const struct options *options, struct accel_machine *machine, struct error *error)
+struct accel *accel_open_host(const struct options *options, struct accel_machine *machine, struct error *error)
 {
 	struct accel_none *none = calloc(1, sizeof(*none));
 
@@ -94,11 +94,6 @@ struct accel *accel_open(const struct options *options, struct accel_machine *ma
 		return NULL;
 	}
 	none->accel.ops = &none_ops;
-	none->accel.gic_version = 3;
-	none->accel.pmu = options->pmu;
-	none->accel.cpus = options->cpus;
-	/* As KVM numbers them: 16 CPUs to a cluster, since GICv3 SGIs reach 16 by Aff0 (vcpu reset in arch/arm64/kvm). */
-	for (unsigned int i = 0; i < options->cpus; i++)
-		none->accel.mpidr[i] = (i & 15) | (uint64_t)(i >> 4) << 8;
+	accel_describe(&none->accel, options);
 	return &none->accel;
 }

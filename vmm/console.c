@@ -43,6 +43,7 @@ int console_open(struct console *console, const struct options *options, struct 
 
 	*console = (struct console){ .chardev = NULL };
 	switch (options->console) {
+	case CONSOLE_DEFAULT:
 	case CONSOLE_STDIO: ret = chardev_open_stdio(loop, term_may_read, &console->chardev, &failed); break;
 	case CONSOLE_PTY: ret = chardev_open_pty(loop, &console->chardev, &failed); break;
 	case CONSOLE_FILE: ret = chardev_open_file(loop, path, &console->chardev, &failed); break;

@@ -284,7 +284,7 @@ int accel_available(struct error *error)
 	return 0;
 }
 
-struct accel *accel_open(const struct options *options, struct accel_machine *machine, struct error *error)
+struct accel *accel_open_host(const struct options *options, struct accel_machine *machine, struct error *error)
 {
 	struct kvm *kvm = calloc(1, sizeof(*kvm));
 

@@ -349,7 +349,7 @@ enum run_end machine_run(struct machine *machine, int *exit_status, struct error
 		accel->ops->stop(accel);
 		return RUN_FAILED;
 	}
-	ret = loop_run(machine->config->loop);
+	ret = accel->ops->serve ? accel->ops->serve(accel) : loop_run(machine->config->loop);
 	accel->ops->stop(accel);
 	if (ret) {
 		error_set(error, STATUS_INTERNAL, "the event loop failed: %s", strerror(-ret));

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "accel.h"
+#include "accel_qtest.h"
 #include "check.h"
 #include "cmdline.h"
 #include "console.h"
@@ -33,6 +34,7 @@ struct session {
 	struct default_initrd default_initrd;
 	pthread_mutex_t lock;
 	struct loop loop;
+	struct qtest_clock qtest_clock; /* the loop's, with --qtest */
 	struct console console;
 	struct entropy entropy;
 	bool entropy_open;
@@ -66,7 +68,8 @@ static void signals_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info) || !session->machine)
 		return;
-	if (info.ssi_signo == SIGHUP || session->asked_to_end) {
+	/* No guest is there to listen to a key, and clients end QEMU by a signal too. */
+	if (info.ssi_signo == SIGHUP || session->asked_to_end || session->options->qtest) {
 		machine_kill(session->machine);
 		return;
 	}
@@ -106,6 +109,8 @@ static int open_entropy(struct session *session, struct error *error)
 		if (ret)
 			return error_set(
 				error, STATUS_BAD_FILE, "--rng source=%s: %s: %s", path, failed, strerror(-ret));
+	} else if (session->options->qtest) {
+		entropy_init_seeded(&session->entropy, 0);
 	} else {
 		entropy_init_host(&session->entropy);
 	}
@@ -163,7 +168,8 @@ static int open_session(struct session *session, struct error *error)
 	}
 	if (open_guest(session, error) || open_entropy(session, error))
 		return -1;
-	ret = loop_init(&session->loop, &session->lock, NULL);
+	qtest_clock_init(&session->qtest_clock);
+	ret = loop_init(&session->loop, &session->lock, session->options->qtest ? &session->qtest_clock.clock : NULL);
 	if (ret)
 		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
 	if (watch_signals(session, error))
@@ -254,7 +260,7 @@ static int run_session(struct session *session)
 		return complain(&error);
 	}
 	if (end == RUN_KILLED)
-		return STATUS_KILLED;
+		return session->options->qtest ? STATUS_OK : STATUS_KILLED;
 	if (exit_status >= 0)
 		return exit_status;
 	if (session->options->exec) {
@@ -331,7 +337,7 @@ static int run(const struct options *options)
 	struct error error = { .status = STATUS_OK };
 	int status;
 
-	if ((!options->dump_dtb && accel_available(&error)) || open_session(&session, &error)) {
+	if ((!options->dump_dtb && !options->qtest && accel_available(&error)) || open_session(&session, &error)) {
 		close_session(&session);
 		return complain(&error);
 	}

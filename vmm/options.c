@@ -169,6 +169,16 @@ static int set_action(struct options *options, const struct row *row, char *valu
 	return 0;
 }
 
+static int set_qtest(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	bool known = !strcmp(value, "stdio") || (!strncmp(value, "unix:", 5) && value[5]) ||
+		     (!strncmp(value, "fd:", 3) && value[3]);
+
+	(void)row;
+	options->qtest = value;
+	return known ? 0 : error_set(error, STATUS_USAGE, "--qtest %s: write unix:PATH, stdio or fd:N", value);
+}
+
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct row rows[] = {
@@ -198,6 +208,7 @@ static const struct row rows[] = {
 	{ .help = "Looking inside" },
 	{ "check", NULL, "print what this host offers and what to fix, and exit", set_action },
 	{ "dump-dtb", "FILE", "write the device tree to FILE and exit", set_path, FIELD(dump_dtb) },
+	{ "qtest", "WHERE", "no CPUs: obey QEMU's qtest protocol at unix:PATH, stdio\nor fd:N", set_qtest },
 	{ "stats", NULL, "count exits and register accesses, print them at the end", set_true, FIELD(stats) },
 	{ "trace-exits", NULL, "print each exit to user space as it happens", set_true, FIELD(trace_exits) },
 	{ "help", NULL, "print this and exit", set_action },
@@ -281,14 +292,32 @@ static int check_together(const struct options *options, struct error *error)
 {
 	if (options->action != ACTION_RUN)
 		return 0;
-	if (!options->kernel && !options->dump_dtb)
+	if (!options->kernel && !options->dump_dtb && !options->qtest)
 		return error_set(error, STATUS_USAGE,
 			"no kernel given; write --kernel FILE (minivmm --help lists all "
 			"options)");
 	if (options->exec && options->initrd)
 		return error_set(error, STATUS_USAGE,
 			"--exec is run by the built-in initramfs and so cannot be had with --initrd; leave one out");
+	if (options->qtest && !strcmp(options->qtest, "stdio") && options->console == CONSOLE_STDIO)
+		return error_set(error, STATUS_USAGE,
+			"--qtest stdio and --console stdio both want the terminal; send one of them elsewhere");
 	return 0;
+}
+
+/* What depends on other options. */
+static void settle_defaults(struct options *options)
+{
+	if (options->qtest) {
+		/* The same script has the same answers, from the memory that holds the device tree too. */
+		options->kaslr = options->rng_seed = false;
+	}
+	if (options->console == CONSOLE_DEFAULT && options->qtest) {
+		options->console = CONSOLE_FILE;
+		options->console_path = "/dev/null";
+	} else if (options->console == CONSOLE_DEFAULT) {
+		options->console = CONSOLE_STDIO;
+	}
 }
 
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
@@ -298,7 +327,6 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		.cmdline = "",
 		.memory = 256 * MiB,
 		.cpus = 1,
-		.console = CONSOLE_STDIO,
 		.rng = true,
 		.kaslr = true,
 		.rng_seed = true,
@@ -315,6 +343,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
 			return 0;
 	}
+	settle_defaults(options);
 	return check_together(options, error);
 }
 

@@ -17,14 +17,16 @@
 #define OPTIONS_MAX_MEMORY  (255 * GiB) /* RAM at 0x4000_0000 ends below the PCI ECAM at 0x40_1000_0000 */
 #define OPTIONS_MEMORY_STEP (64 * KiB) /* the largest page of an arm64 host: what works on one works on all */
 
-enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
+
+/* CONSOLE_DEFAULT is what options_parse starts with and never leaves: the terminal, or with --qtest nowhere. */
+enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
 
 /* What is to be done; everything but ACTION_RUN ends before a machine exists. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
 
 struct options {
 	enum action action;
-	const char *kernel; /* NULL only where none is needed: another action, or dump_dtb */
+	const char *kernel; /* NULL only where none is needed: another action, dump_dtb or qtest */
 	const char *initrd; /* NULL: the embedded default init, unless the kernel is a flat binary */
 	const char *modules; /* directory to search for kernel modules, NULL: beside the kernel and on the host */
 	const char *busybox; /* static aarch64 busybox for the default init, NULL: looked for */
@@ -43,6 +45,7 @@ struct options {
 	bool irqfd; /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
 	bool pmu, sve, pauth,
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
+	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */
 	bool stats; /* exit counts at the end */
 	bool trace_exits; /* one line per exit on stderr */
 };
