@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 bool test_failed;
+const char *test_skipped;
 
 static bool selected(const char *name, int argc, char **argv)
 {
@@ -26,10 +27,12 @@ int test_main(const struct test *tests, size_t count, int argc, char **argv)
 		if (!selected(tests[i].name, argc, argv))
 			continue;
 		test_failed = false;
+		test_skipped = NULL;
 		tests[i].run();
 		run++;
 		failed += test_failed;
-		printf("%s %u - %s\n", test_failed ? "not ok" : "ok", run, tests[i].name);
+		printf("%s %u - %s%s%s\n", test_failed ? "not ok" : "ok", run, tests[i].name,
+			test_skipped ? " # SKIP " : "", test_skipped ? test_skipped : "");
 	}
 	/* The plan comes last: a crash in the middle leaves none, which the reader counts as a failure. */
 	printf("1..%u\n", run);

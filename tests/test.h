@@ -31,6 +31,15 @@ struct test {
 
 /* Set by a failed check, cleared before each case. */
 extern bool test_failed;
+/* Why the case cannot be run here, in a few words; cleared before each case. Reported as a skip, not as a pass. */
+extern const char *test_skipped;
+
+/* Leaves the case. The reason has to be true of this machine or this way of building. */
+#define SKIP(reason)                                                                                                   \
+	do {                                                                                                           \
+		test_skipped = (reason);                                                                               \
+		return;                                                                                                \
+	} while (0)
 
 int test_main(const struct test *tests, size_t count, int argc, char **argv);
 
@@ -64,16 +73,16 @@ int test_main(const struct test *tests, size_t count, int argc, char **argv);
 #define CHECK_STR(got, want)                                                                                           \
 	do {                                                                                                           \
 		const char *got_ = (got), *want_ = (want);                                                             \
-		if (strcmp(got_, want_))                                                                               \
-			TEST_FAIL_("%s is \"%s\", not \"%s\"", #got, got_, want_);                                     \
+		if (!got_ || !want_ || strcmp(got_, want_))                                                            \
+			TEST_FAIL_("%s is \"%s\", not \"%s\"", #got, got_ ? got_ : "NULL", want_ ? want_ : "NULL");    \
 	} while (0)
 
 /* haystack contains needle. */
 #define CHECK_HAS(haystack, needle)                                                                                    \
 	do {                                                                                                           \
 		const char *hay_ = (haystack), *needle_ = (needle);                                                    \
-		if (!strstr(hay_, needle_))                                                                            \
-			TEST_FAIL_("%s is \"%s\", without \"%s\"", #haystack, hay_, needle_);                          \
+		if (!hay_ || !strstr(hay_, needle_))                                                                   \
+			TEST_FAIL_("%s is \"%s\", without \"%s\"", #haystack, hay_ ? hay_ : "NULL", needle_);          \
 	} while (0)
 
 #define REQUIRE(condition)                                                                                             \

@@ -179,17 +179,17 @@ static void r21_packed_fields_are_loaded_once(void)
 
 static void r21_split_fields_are_loaded_once(void)
 {
-	printf("# skipped: needs x86 and no TSan\n");
+	SKIP("counts loads by single-stepping, which needs x86 without TSan");
 }
 
 static void r21_indirect_table_is_loaded_once(void)
 {
-	printf("# skipped: needs x86 and no TSan\n");
+	SKIP("counts loads by single-stepping, which needs x86 without TSan");
 }
 
 static void r21_packed_fields_are_loaded_once(void)
 {
-	printf("# skipped: needs x86 and no TSan\n");
+	SKIP("counts loads by single-stepping, which needs x86 without TSan");
 }
 
 #endif
