@@ -49,7 +49,14 @@ static const struct refusal refusals[] = {
 	{ { "-kernel", "x" }, "unknown option -kernel, did you mean --kernel?" },
 	{ { "-m", "512" }, "unknown option -m, did you mean --m" },
 	{ { "--frobnicate" }, "unknown option --frobnicate; minivmm --help lists them all" },
-	{ { "--disk", "path=x" }, "unknown option --disk; minivmm --help" },
+	{ { "--floppy", "path=x" }, "unknown option --floppy; minivmm --help" },
+	{ { "--disk", "disk.img" }, "--disk: unknown key \"disk.img\"; it takes path, ro," },
+	{ { "--disk", "ro" }, "--disk: path=... is missing" },
+	{ { "--disk", "path=x,aio=posix" }, "--disk: aio=posix: write auto or io_uring or threads" },
+	{ { "--disk", "path=x,cache=none" }, "--disk: cache=none: write writeback or writethrough" },
+	{ { "--disk", "path=x,queues=0" }, "--disk: queues=0: write a number from 1 to 16" },
+	{ { "--disk", "path=x,queues=17" }, "--disk: queues=17: write a number from 1 to 16" },
+	{ { "--disk", "path=x,id=123456789012345678901" }, "too long, a serial number has up to 20 bytes" },
 	{ { "--" }, "unknown option --; minivmm --help" },
 	{ { "--=x" }, "unknown option --; minivmm --help" },
 	{ { "---kernel" }, "unknown option ---kernel, did you mean --kernel?" },
@@ -221,6 +228,44 @@ static void last_one_counts(void)
 	CHECK(!o.rng && !o.rng_source);
 }
 
+static void disks(void)
+{
+	static char program[] = "minivmm", kernel[] = "--kernel=k", option[] = "--disk";
+	char *argv[2 + 2 * (OPTIONS_MAX_DISKS + 1)] = { program, kernel };
+	char texts[OPTIONS_MAX_DISKS + 1][16];
+	struct error error = { .status = STATUS_OK };
+	struct options o;
+	int argc = 2;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a"), 0);
+	CHECK_EQ(o.disk_count, 0);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--disk", "path=one,ro,direct=on,aio=threads,queues=4", "--rng",
+			 "source=/dev/x", "--disk",
+			 "path=two,cache=writethrough,logical=4096,physical=16K,id=abc,aio=io_uring"),
+		0);
+	CHECK_EQ(o.disk_count, 2);
+	CHECK_EQ(o.rng_slot, 1);
+	CHECK_STR(o.disks[0].file.path, "one");
+	CHECK(o.disks[0].file.read_only && o.disks[0].file.direct && !o.disks[0].write_through && !o.disks[0].id);
+	CHECK_EQ(o.disks[0].file.aio, BLOCK_AIO_THREADS);
+	CHECK_EQ(o.disks[0].queues, 4);
+	CHECK_STR(o.disks[1].file.path, "two");
+	CHECK(!o.disks[1].file.read_only && !o.disks[1].file.direct && o.disks[1].write_through);
+	CHECK_EQ(o.disks[1].file.aio, BLOCK_AIO_URING);
+	CHECK_EQ(o.disks[1].queues, 1);
+	CHECK_EQ(o.disks[1].file.logical, 4096);
+	CHECK_EQ(o.disks[1].file.physical, 16384);
+	CHECK_STR(o.disks[1].id, "abc");
+
+	for (int i = 0; i <= OPTIONS_MAX_DISKS; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "path=d%d", i);
+		argv[argc++] = option;
+		argv[argc++] = texts[i];
+	}
+	CHECK_EQ(options_parse(&o, argc, argv, &error), -1);
+	CHECK_HAS(error.text, "--disk: there is room for 30 disks");
+}
+
 static void actions(void)
 {
 	struct options o;
@@ -254,7 +299,7 @@ static void help_fits_a_screen(void)
 	CHECK_HAS(text, "  --memory SIZE");
 	CHECK_HAS(text, "  --cpu-features LIST");
 	CHECK_HAS(text, "Exit status: 0 ");
-	CHECK(!strstr(text, "--disk"));
+	CHECK_HAS(text, "  --disk path=FILE,...");
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (strlen(line) > 80)
 			printf("# %s\n", line);
@@ -444,6 +489,7 @@ static const struct test tests[] = {
 	TEST(every_value_arrives),
 	TEST(consoles),
 	TEST(last_one_counts),
+	TEST(disks),
 	TEST(actions),
 	TEST(help_fits_a_screen),
 	TEST(sizes),

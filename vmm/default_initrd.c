@@ -9,6 +9,7 @@
 
 /* Without these the guest has none of our devices. */
 static const char *const wanted[] = { "virtio_mmio", "virtio_rng", NULL };
+static const char *const wanted_with_disks[] = { "virtio_mmio", "virtio_rng", "virtio_blk", NULL };
 /* Comfort: the power key for a graceful shutdown. */
 static const char *const welcome[] = { "gpio_keys", "evdev", NULL };
 
@@ -21,7 +22,7 @@ int default_initrd_make(struct default_initrd *made, const struct options *optio
 		.kernel = options->kernel,
 		.image = kernel,
 		.modules = options->modules,
-		.want = wanted,
+		.want = options->disk_count ? wanted_with_disks : wanted,
 		.may_want = welcome,
 		.busybox = options->busybox,
 		.exec = options->exec,

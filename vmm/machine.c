@@ -24,6 +24,7 @@
 #include "platform/pl031.h"
 #include "platform/pl061.h"
 #include "term.h"
+#include "virtio/blk.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 
@@ -32,6 +33,12 @@
 
 /* What is placed on the bus, in order of construction; destroyed in reverse down to the last one that came up. */
 enum stage { STAGE_NONE, STAGE_PL011, STAGE_PL031, STAGE_PL061, STAGE_EXIT, STAGE_RNG, STAGE_RNG_MMIO };
+
+struct disk {
+	struct virtio_blk blk;
+	struct virtio_mmio mmio;
+	bool blk_up, mmio_up;
+};
 
 struct machine {
 	struct accel_machine hooks; /* what the accelerator sees of us */
@@ -52,6 +59,7 @@ struct machine {
 	struct exit_reg exit;
 	struct virtio_rng rng;
 	struct virtio_mmio rng_mmio;
+	struct disk *disks; /* as many as there are options for */
 	enum stage stage;
 	unsigned int virtio_count; /* transports handed out, from the highest slot down */
 
@@ -193,6 +201,44 @@ static int place_rng(struct machine *machine, struct error *error)
 	return 0;
 }
 
+static int place_disk(struct machine *machine, unsigned int i, struct error *error)
+{
+	const struct machine_config *config = machine->config;
+	const struct disk_options *given = &config->options->disks[i];
+	const struct virtio_blk_options options = {
+		.queues = (uint16_t)given->queues,
+		.write_through = given->write_through,
+		.serial = given->id,
+	};
+	struct disk *disk = &machine->disks[i];
+
+	if (placed(virtio_blk_init(&disk->blk, config->loop, &machine->mem, config->disks[i], &options), "virtio-blk",
+		    error))
+		return -1;
+	disk->blk_up = true;
+	if (place_virtio_mmio(machine, &disk->mmio, &disk->blk.v, error))
+		return -1;
+	disk->mmio_up = true;
+	return 0;
+}
+
+/* In the order of the command line, which is the order of the guest's names for them. */
+static int place_virtio(struct machine *machine, struct error *error)
+{
+	const struct options *options = machine->config->options;
+
+	machine->disks = calloc(options->disk_count ? options->disk_count : 1, sizeof(*machine->disks));
+	if (!machine->disks)
+		return error_set(error, STATUS_HOST, "out of memory");
+	for (unsigned int i = 0; i <= options->disk_count; i++) {
+		if (i == options->rng_slot && place_rng(machine, error))
+			return -1;
+		if (i < options->disk_count && place_disk(machine, i, error))
+			return -1;
+	}
+	return 0;
+}
+
 /* A seed that repeats is worse than none: without entropy there is no guest. */
 static int seed(void *buf, size_t len, struct error *error)
 {
@@ -256,7 +302,7 @@ static int build_board(struct machine *machine, struct error *error)
 	describe_cpus(machine);
 	dt_add_apb_clock(&machine->dt);
 	if (place_pl011(machine, error) || place_pl031(machine, error) || place_pl061(machine, error) ||
-		place_exit(machine, error) || place_rng(machine, error))
+		place_exit(machine, error) || place_virtio(machine, error))
 		return -1;
 	dt_end(&machine->dt);
 	machine->dtb_size = dt_finish(&machine->dt);
@@ -313,8 +359,22 @@ struct machine *machine_create(const struct machine_config *config, struct error
 	return machine;
 }
 
+static void destroy_disks(struct machine *machine)
+{
+	for (unsigned int i = 0; machine->disks && i < machine->config->options->disk_count; i++) {
+		struct disk *disk = &machine->disks[i];
+
+		if (disk->mmio_up)
+			virtio_mmio_destroy(&disk->mmio);
+		if (disk->blk_up)
+			virtio_blk_destroy(&disk->blk);
+	}
+	free(machine->disks);
+}
+
 static void destroy_board(struct machine *machine)
 {
+	destroy_disks(machine);
 	switch (machine->stage) {
 	case STAGE_RNG_MMIO: virtio_mmio_destroy(&machine->rng_mmio); __attribute__((fallthrough));
 	case STAGE_RNG: virtio_rng_destroy(&machine->rng); __attribute__((fallthrough));

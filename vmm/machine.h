@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "accel.h"
+#include "backend/block.h"
 #include "backend/chardev.h"
 #include "backend/entropy.h"
 #include "boot.h"
@@ -27,6 +28,7 @@ struct machine_config {
 	const struct initrd *initrd; /* NULL: none */
 	struct chardev *console;
 	struct entropy *entropy; /* NULL: no rng device */
+	struct block *const *disks; /* options->disk_count of them, open */
 	struct loop *loop;
 	pthread_mutex_t *lock; /* the machine lock, which loop was made with */
 };

@@ -38,6 +38,8 @@ struct session {
 	struct console console;
 	struct entropy entropy;
 	bool entropy_open;
+	struct block *disks[OPTIONS_MAX_DISKS];
+	unsigned int disk_count; /* open */
 	struct loop_source signals; /* a signalfd */
 	bool asked_to_end; /* the power key has been pressed for the user once */
 	struct machine *machine; /* NULL between two lives */
@@ -118,6 +120,40 @@ static int open_entropy(struct session *session, struct error *error)
 	return 0;
 }
 
+/* A file of the user's is at fault unless the host lacked something for it. */
+static enum exit_status disk_status(int error)
+{
+	switch (error) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOSYS: return STATUS_HOST;
+	default: return STATUS_BAD_FILE;
+	}
+}
+
+/* Once, for all lives of the machine: what is locked stays locked over a reboot. */
+static int open_disks(struct session *session, struct error *error)
+{
+	const struct options *options = session->options;
+
+	for (; session->disk_count < options->disk_count; session->disk_count++) {
+		const struct block_file_config *config = &options->disks[session->disk_count].file;
+		struct block_file *file;
+		char why[BLOCK_WHY_LEN];
+		int ret = block_file_open(&session->loop, config, &file, why);
+
+		if (ret)
+			return error_set(error, disk_status(-ret), "--disk %s: %s", config->path, why);
+		if (file->tail)
+			fprintf(stderr,
+				"minivmm: --disk %s: its last %llu bytes fill no block of %u and are left out\n",
+				config->path, (unsigned long long)file->tail, file->block.logical);
+		session->disks[session->disk_count] = &file->block;
+	}
+	return 0;
+}
+
 /*
  * What the default init wants to be told on the kernel's command line (what the kernel does not know goes to init's
  * environment): the kind and size of the user's terminal, which a serial line cannot say. With --exec only the command's
@@ -172,7 +208,7 @@ static int open_session(struct session *session, struct error *error)
 	ret = loop_init(&session->loop, &session->lock, session->options->qtest ? &session->qtest_clock.clock : NULL);
 	if (ret)
 		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
-	if (watch_signals(session, error))
+	if (open_disks(session, error) || watch_signals(session, error))
 		return -1;
 	if (console_open(&session->console, session->options, &session->loop, error))
 		return -1;
@@ -188,6 +224,8 @@ static void close_session(struct session *session)
 		loop_del(&session->loop, &session->signals);
 		close(session->signals.fd);
 	}
+	while (session->disk_count)
+		block_destroy(session->disks[--session->disk_count]);
 	loop_destroy(&session->loop);
 	if (session->entropy_open)
 		entropy_destroy(&session->entropy);
@@ -206,6 +244,7 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.initrd = session->initrd.size ? &session->initrd : NULL,
 		.console = session->console.chardev,
 		.entropy = session->entropy_open ? &session->entropy : NULL,
+		.disks = session->disks,
 		.loop = &session->loop,
 		.lock = &session->lock,
 	};

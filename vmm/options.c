@@ -125,6 +125,7 @@ static int set_rng(struct options *options, const struct row *row, char *value, 
 
 	(void)row;
 	options->rng = true;
+	options->rng_slot = options->disk_count;
 	return keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), options, error);
 }
 
@@ -133,6 +134,85 @@ static int set_no_rng(struct options *options, const struct row *row, char *valu
 	(void)row, (void)value, (void)error;
 	options->rng = false;
 	options->rng_source = NULL;
+	return 0;
+}
+
+/* One of two or more words, NULL standing for the first; its place in names. */
+static int parse_word(
+	const char *key, const char *value, const char *const *names, size_t count, size_t *index, struct error *error)
+{
+	char list[64] = "";
+	size_t used = 0;
+
+	*index = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!value || !strcmp(value, names[i])) {
+			*index = i;
+			return 0;
+		}
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? " or " : "", names[i]);
+	}
+	return error_set(error, STATUS_USAGE, "--disk: %s=%s: write %s", key, value, list);
+}
+
+/* What the text of --disk is cut up into. */
+struct disk_text {
+	const char *path, *aio, *cache, *id;
+	bool ro, direct;
+	uint64_t queues, logical, physical;
+};
+
+static int parse_disk(struct disk_text *text, char *value, struct error *error)
+{
+	static const struct keyval_key keys[] = {
+		{ "path", KEYVAL_STRING, offsetof(struct disk_text, path), true },
+		{ "ro", KEYVAL_FLAG, offsetof(struct disk_text, ro) },
+		{ "direct", KEYVAL_FLAG, offsetof(struct disk_text, direct) },
+		{ "aio", KEYVAL_STRING, offsetof(struct disk_text, aio) },
+		{ "cache", KEYVAL_STRING, offsetof(struct disk_text, cache) },
+		{ "queues", KEYVAL_NUMBER, offsetof(struct disk_text, queues) },
+		{ "logical", KEYVAL_NUMBER, offsetof(struct disk_text, logical) },
+		{ "physical", KEYVAL_SIZE, offsetof(struct disk_text, physical) },
+		{ "id", KEYVAL_STRING, offsetof(struct disk_text, id) },
+	};
+
+	if (keyval_parse("--disk", value, keys, ARRAY_SIZE(keys), text, error))
+		return -1;
+	if (text->queues < 1 || text->queues > OPTIONS_MAX_QUEUES)
+		return error_set(error, STATUS_USAGE, "--disk: queues=%llu: write a number from 1 to %d",
+			(unsigned long long)text->queues, OPTIONS_MAX_QUEUES);
+	if (text->id && strlen(text->id) > OPTIONS_MAX_DISK_ID)
+		return error_set(error, STATUS_USAGE, "--disk: id=%s: too long, a serial number has up to %d bytes",
+			text->id, OPTIONS_MAX_DISK_ID);
+	return 0;
+}
+
+static int set_disk(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	static const char *const aios[] = { "auto", "io_uring", "threads" };
+	static const char *const caches[] = { "writeback", "writethrough" };
+	struct disk_text text = { .queues = 1 };
+	size_t aio, cache;
+
+	(void)row;
+	if (options->disk_count == OPTIONS_MAX_DISKS)
+		return error_set(error, STATUS_USAGE, "--disk: there is room for %d disks", OPTIONS_MAX_DISKS);
+	if (parse_disk(&text, value, error) || parse_word("aio", text.aio, aios, ARRAY_SIZE(aios), &aio, error) ||
+		parse_word("cache", text.cache, caches, ARRAY_SIZE(caches), &cache, error))
+		return -1;
+	options->disks[options->disk_count++] = (struct disk_options){
+		.file = {
+			.path = text.path,
+			.read_only = text.ro,
+			.direct = text.direct,
+			.aio = (enum block_aio)aio, /* in the order of their names here */
+			.logical = text.logical,
+			.physical = text.physical,
+		},
+		.queues = text.queues,
+		.write_through = cache,
+		.id = text.id,
+	};
 	return 0;
 }
 
@@ -203,6 +283,10 @@ static const struct row rows[] = {
 		"stdio, pty, file=PATH or unix=PATH (default stdio, where\nCtrl-A X quits and Ctrl-A H "
 		"helps)",
 		set_console },
+	{ "disk", "path=FILE,...",
+		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
+		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, aio=io_uring|threads",
+		set_disk },
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
 	{ "no-rng", NULL, "no virtio-rng device", set_no_rng },
 	{ .help = "Looking inside" },

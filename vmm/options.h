@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "backend/block_file.h"
 #include "error.h"
 
 #define OPTIONS_MAX_CPUS    123 /* GICR window of the memory map holds 123 redistributors; GICv2 is checked when known */
@@ -17,12 +18,23 @@
 #define OPTIONS_MAX_MEMORY  (255 * GiB) /* RAM at 0x4000_0000 ends below the PCI ECAM at 0x40_1000_0000 */
 #define OPTIONS_MEMORY_STEP (64 * KiB) /* the largest page of an arm64 host: what works on one works on all */
 
+#define OPTIONS_MAX_DISKS   30 /* of 32 virtio-mmio slots: one is virtio-rng's, one is left for another device */
+#define OPTIONS_MAX_QUEUES  16 /* of one disk: what VIRTIO_BLK_MAX_QUEUES allows */
+#define OPTIONS_MAX_DISK_ID 20 /* bytes of a serial number: VIRTIO_BLK_ID_BYTES */
 
 /* CONSOLE_DEFAULT is what options_parse starts with and never leaves: the terminal, or with --qtest nowhere. */
 enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
 
 /* What is to be done; everything but ACTION_RUN ends before a machine exists. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
+
+/* --disk, each checked by itself; the file is not opened here. */
+struct disk_options {
+	struct block_file_config file;
+	uint64_t queues; /* default 1 */
+	bool write_through; /* default false: cache=writeback */
+	const char *id; /* serial number, NULL: none */
+};
 
 struct options {
 	enum action action;
@@ -36,6 +48,9 @@ struct options {
 	unsigned int cpus; /* default 1 */
 	bool rng; /* default true */
 	const char *rng_source; /* NULL: getrandom */
+	unsigned int rng_slot; /* disks in front of it on the command line, default 0 */
+	struct disk_options disks[OPTIONS_MAX_DISKS];
+	unsigned int disk_count;
 	enum console_kind console; /* default CONSOLE_STDIO */
 	const char *console_path; /* CONSOLE_FILE, CONSOLE_UNIX */
 	const char *dump_dtb; /* write the device tree here and exit 0 without running; NULL: no */
@@ -52,7 +67,7 @@ struct options {
 
 /*
  * Fills *options from the command line; strings point into argv, whose key=value lists are cut up in place. A repeated
- * option's last value counts. 0, or -1 with *error filled (STATUS_USAGE; one line that names the option and what it takes,
+ * option's last value counts, but each --disk is another disk. 0, or -1 with *error filled (STATUS_USAGE; one line that names the option and what it takes,
  * for an unknown option the nearest one). --help and --version end the parsing where they stand.
  */
 must_check int options_parse(struct options *options, int argc, char **argv, struct error *error);
