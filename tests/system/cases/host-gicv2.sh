@@ -16,3 +16,6 @@ check "9 CPUs are refused" status_is 69
 check "in one line that says why" one_line GICv2
 vm --kernel /guests/smp.bin --cpus 4
 check "bare-metal SMP" status_is 0
+vm --check
+check "--check finds this host able" status_is 0
+check "--check tells GICv2 alone" console_has GICv2
