@@ -54,6 +54,11 @@ static const struct refusal refusals[] = {
 	{ { "--disk", "ro" }, "--disk: path=... is missing" },
 	{ { "--disk", "path=x,aio=posix" }, "--disk: aio=posix: write auto or io_uring or threads" },
 	{ { "--disk", "path=x,cache=none" }, "--disk: cache=none: write writeback or writethrough" },
+	{ { "--disk", "path=x,features=+no_such" }, "--disk: features: no \"+no_such\"; write + or - and a name" },
+	{ { "--disk", "path=x,features=flush" }, "--disk: features: no \"flush\"" },
+	{ { "--disk", "path=x,features=-" }, "--disk: features: no \"-\"" },
+	{ { "--rng", "features=-event_idx,-flush" }, "--rng: features: no \"-flush\"" },
+	{ { "--rng", "features=+a234567890123456789012345678901234567890" }, "--rng: features: no \"+a2345" },
 	{ { "--disk", "path=x,queues=0" }, "--disk: queues=0: write a number from 1 to 16" },
 	{ { "--disk", "path=x,queues=17" }, "--disk: queues=17: write a number from 1 to 16" },
 	{ { "--disk", "path=x,id=123456789012345678901" }, "too long, a serial number has up to 20 bytes" },
@@ -96,10 +101,10 @@ static const struct refusal refusals[] = {
 	{ { "--console", "file" }, "--console file: write" },
 	{ { "--console", "file=" }, "--console file=: write" },
 	{ { "--console", "pty=/x" }, "--console pty=/x: write" },
-	{ { "--rng", "/dev/urandom" }, "--rng: unknown key \"/dev/urandom\"; it takes source" },
+	{ { "--rng", "/dev/urandom" }, "--rng: unknown key \"/dev/urandom\"; it takes source, features" },
 	{ { "--rng", "source=" }, "--rng: source=: write a text that is not empty" },
 	{ { "--rng", "source=a,source=b" }, "--rng: source is given twice" },
-	{ { "--rng", "source=a," }, "--rng: unknown key \"\"; it takes source" },
+	{ { "--rng", "source=a," }, "--rng: unknown key \"\"; it takes source, features" },
 	{ { "--kvm", "ioeventfd" }, "--kvm: ioeventfd=: write on or off" },
 	{ { "--kvm", "irqfd=0" }, "--kvm: irqfd=0: write on or off" },
 	{ { "--kvm", "ioeventfs=off" },
@@ -256,6 +261,15 @@ static void disks(void)
 	CHECK_EQ(o.disks[1].file.logical, 4096);
 	CHECK_EQ(o.disks[1].file.physical, 16384);
 	CHECK_STR(o.disks[1].id, "abc");
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--rng", "features=+in_order,-event_idx", "--disk",
+			 "features=-flush,+ring_packed,-mq,path=x,ro"),
+		0);
+	CHECK_EQ(o.rng_features.on, 1ULL << 35);
+	CHECK_EQ(o.rng_features.off, 1ULL << 29);
+	CHECK_EQ(o.disks[0].features.on, 1ULL << 34);
+	CHECK_EQ(o.disks[0].features.off, 1ULL << 9 | 1ULL << 12);
+	CHECK(o.disks[0].file.read_only && !o.rng_source);
 
 	for (int i = 0; i <= OPTIONS_MAX_DISKS; i++) {
 		snprintf(texts[i], sizeof(texts[i]), "path=d%d", i);

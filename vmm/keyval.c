@@ -145,6 +145,12 @@ const char *nearest_name(const char *typed, const char *const *names, size_t cou
 	return best;
 }
 
+/* Whether the comma at p ends a value: not before a sign, which begins another word of a list ("features=+a,-b"). */
+static bool ends_value(const char *p)
+{
+	return p[1] != '+' && p[1] != '-';
+}
+
 /* Takes the text up to a lone comma, which becomes the end of the string, and moves *cursor behind it (NULL: that was all). */
 static char *take_pair(char **cursor)
 {
@@ -152,7 +158,7 @@ static char *take_pair(char **cursor)
 
 	*cursor = NULL;
 	for (; *from; from++) {
-		if (*from == ',') {
+		if (*from == ',' && ends_value(from)) {
 			if (from[1] != ',') {
 				*cursor = from + 1;
 				break;

@@ -31,6 +31,7 @@ struct keyval_key {
 
 /*
  * Cuts text ("key=value,key,...") up in place and fills the fields of out that have a key in it; others keep their value.
+ * No key begins with a sign: ",+" and ",-" go on with the value, so that it can be a list of things to turn on and off.
  * Two commas in a value stand for one, as in QEMU, so any path can be written. option ("--disk") is what messages name.
  * text has to outlive the strings given out. 0, or -1 with *error (STATUS_USAGE): unknown, repeated, missing or empty key,
  * or a value that is not of its kind.

@@ -171,8 +171,8 @@ static void report(struct virtio *v, const char *text)
 }
 
 /* The highest slot first, as QEMU's board hands them out; Linux numbers them in the order of the tree. */
-static int place_virtio_mmio(
-	struct machine *machine, struct virtio_mmio *transport, struct virtio *v, struct error *error)
+static int place_virtio_mmio(struct machine *machine, struct virtio_mmio *transport, struct virtio *v,
+	const struct feature_options *features, struct error *error)
 {
 	unsigned int slot = LAYOUT_VIRTIO_COUNT - 1 - machine->virtio_count;
 	gpa_t base = LAYOUT_VIRTIO + slot * LAYOUT_VIRTIO_SIZE;
@@ -181,6 +181,8 @@ static int place_virtio_mmio(
 	if (!irq || placed(virtio_mmio_init(transport, v, &machine->bus, base, irq), v->class->name, error))
 		return -1;
 	v->report = report;
+	v->features_on = features->on;
+	v->features_off = features->off;
 	machine->virtio_count++;
 	dt_add_virtio_mmio(&machine->dt, base, LAYOUT_VIRTIO_SIZE, LAYOUT_SPI_VIRTIO + slot);
 	return 0;
@@ -195,7 +197,7 @@ static int place_rng(struct machine *machine, struct error *error)
 	if (placed(virtio_rng_init(&machine->rng, config->loop, &machine->mem, config->entropy), "virtio-rng", error))
 		return -1;
 	machine->stage = STAGE_RNG;
-	if (place_virtio_mmio(machine, &machine->rng_mmio, &machine->rng.v, error))
+	if (place_virtio_mmio(machine, &machine->rng_mmio, &machine->rng.v, &config->options->rng_features, error))
 		return -1;
 	machine->stage = STAGE_RNG_MMIO;
 	return 0;
@@ -216,7 +218,7 @@ static int place_disk(struct machine *machine, unsigned int i, struct error *err
 		    error))
 		return -1;
 	disk->blk_up = true;
-	if (place_virtio_mmio(machine, &disk->mmio, &disk->blk.v, error))
+	if (place_virtio_mmio(machine, &disk->mmio, &disk->blk.v, &given->features, error))
 		return -1;
 	disk->mmio_up = true;
 	return 0;

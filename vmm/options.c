@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "keyval.h"
+#include "virtio/blk.h"
+#include "virtio/virtio.h"
 
 struct row {
 	const char *name; /* NULL: a heading */
@@ -117,16 +119,54 @@ static int set_console(struct options *options, const struct row *row, char *val
 	return error_set(error, STATUS_USAGE, "--console %s: write stdio, pty, file=PATH or unix=PATH", value);
 }
 
+/*
+ * "+x,-y" for one device: what is offered beside or left out of what it offers by default, to test a driver or ourselves.
+ * own knows the device's own features, NULL: it has none. text may be NULL.
+ */
+static int parse_features(const char *option, const char *text, int (*own)(const char *name),
+	struct feature_options *features, struct error *error)
+{
+	while (text && *text) {
+		size_t len = strcspn(text, ",");
+		char name[32] = "";
+		int bit = -1;
+
+		if ((*text == '+' || *text == '-') && len > 1 && len <= sizeof(name)) {
+			memcpy(name, text + 1, len - 1);
+			bit = virtio_feature_bit(name);
+			if (bit < 0 && own)
+				bit = own(name);
+		}
+		if (bit < 0)
+			return error_set(error, STATUS_USAGE,
+				"%s: features: no \"%.*s\"; write + or - and a name, like "
+				"features=+ring_packed,-event_idx",
+				option, (int)(len < 64 ? len : 64), text);
+		*(*text == '+' ? &features->on : &features->off) |= 1ULL << bit;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
 static int set_rng(struct options *options, const struct row *row, char *value, struct error *error)
 {
+	struct rng_text {
+		const char *source, *features;
+	} text = { NULL, NULL };
 	static const struct keyval_key keys[] = {
-		{ "source", KEYVAL_STRING, offsetof(struct options, rng_source), true },
+		{ "source", KEYVAL_STRING, offsetof(struct rng_text, source) },
+		{ "features", KEYVAL_STRING, offsetof(struct rng_text, features) },
 	};
 
 	(void)row;
 	options->rng = true;
 	options->rng_slot = options->disk_count;
-	return keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), options, error);
+	options->rng_features = (struct feature_options){ 0, 0 };
+	if (keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), &text, error) ||
+		parse_features("--rng", text.features, NULL, &options->rng_features, error))
+		return -1;
+	options->rng_source = text.source;
+	return 0;
 }
 
 static int set_no_rng(struct options *options, const struct row *row, char *value, struct error *error)
@@ -157,7 +197,7 @@ static int parse_word(
 
 /* What the text of --disk is cut up into. */
 struct disk_text {
-	const char *path, *aio, *cache, *id;
+	const char *path, *aio, *cache, *id, *features;
 	bool ro, direct;
 	uint64_t queues, logical, physical;
 };
@@ -174,6 +214,7 @@ static int parse_disk(struct disk_text *text, char *value, struct error *error)
 		{ "logical", KEYVAL_NUMBER, offsetof(struct disk_text, logical) },
 		{ "physical", KEYVAL_SIZE, offsetof(struct disk_text, physical) },
 		{ "id", KEYVAL_STRING, offsetof(struct disk_text, id) },
+		{ "features", KEYVAL_STRING, offsetof(struct disk_text, features) },
 	};
 
 	if (keyval_parse("--disk", value, keys, ARRAY_SIZE(keys), text, error))
@@ -192,13 +233,15 @@ static int set_disk(struct options *options, const struct row *row, char *value,
 	static const char *const aios[] = { "auto", "io_uring", "threads" };
 	static const char *const caches[] = { "writeback", "writethrough" };
 	struct disk_text text = { .queues = 1 };
+	struct feature_options features = { 0, 0 };
 	size_t aio, cache;
 
 	(void)row;
 	if (options->disk_count == OPTIONS_MAX_DISKS)
 		return error_set(error, STATUS_USAGE, "--disk: there is room for %d disks", OPTIONS_MAX_DISKS);
 	if (parse_disk(&text, value, error) || parse_word("aio", text.aio, aios, ARRAY_SIZE(aios), &aio, error) ||
-		parse_word("cache", text.cache, caches, ARRAY_SIZE(caches), &cache, error))
+		parse_word("cache", text.cache, caches, ARRAY_SIZE(caches), &cache, error) ||
+		parse_features("--disk", text.features, virtio_blk_feature_bit, &features, error))
 		return -1;
 	options->disks[options->disk_count++] = (struct disk_options){
 		.file = {
@@ -212,6 +255,7 @@ static int set_disk(struct options *options, const struct row *row, char *value,
 		.queues = text.queues,
 		.write_through = cache,
 		.id = text.id,
+		.features = features,
 	};
 	return 0;
 }
@@ -285,7 +329,8 @@ static const struct row rows[] = {
 		set_console },
 	{ "disk", "path=FILE,...",
 		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
-		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, aio=io_uring|threads",
+		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
+		"aio=io_uring|threads,\nfeatures=+ring_packed,-event_idx",
 		set_disk },
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
 	{ "no-rng", NULL, "no virtio-rng device", set_no_rng },

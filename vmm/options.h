@@ -28,12 +28,18 @@ enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, C
 /* What is to be done; everything but ACTION_RUN ends before a machine exists. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
 
+/* features=+x,-y of a virtio device: bits. */
+struct feature_options {
+	uint64_t on, off; /* offered though not by default, and not offered */
+};
+
 /* --disk, each checked by itself; the file is not opened here. */
 struct disk_options {
 	struct block_file_config file;
 	uint64_t queues; /* default 1 */
 	bool write_through; /* default false: cache=writeback */
 	const char *id; /* serial number, NULL: none */
+	struct feature_options features;
 };
 
 struct options {
@@ -48,6 +54,7 @@ struct options {
 	unsigned int cpus; /* default 1 */
 	bool rng; /* default true */
 	const char *rng_source; /* NULL: getrandom */
+	struct feature_options rng_features;
 	unsigned int rng_slot; /* disks in front of it on the command line, default 0 */
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	unsigned int disk_count;

@@ -25,6 +25,29 @@
 
 #define CONFIG_SIZE (offsetof(struct virtio_blk_config, unused1) + sizeof(((struct virtio_blk_config *)0)->unused1))
 
+static const struct blk_feature {
+	const char *name;
+	uint8_t bit;
+} blk_features[] = {
+	{ "size_max", VIRTIO_BLK_F_SIZE_MAX },
+	{ "seg_max", VIRTIO_BLK_F_SEG_MAX },
+	{ "blk_size", VIRTIO_BLK_F_BLK_SIZE },
+	{ "topology", VIRTIO_BLK_F_TOPOLOGY },
+	{ "flush", VIRTIO_BLK_F_FLUSH },
+	{ "config_wce", VIRTIO_BLK_F_CONFIG_WCE },
+	{ "mq", VIRTIO_BLK_F_MQ },
+	{ "discard", VIRTIO_BLK_F_DISCARD },
+	{ "write_zeroes", VIRTIO_BLK_F_WRITE_ZEROES },
+};
+
+int virtio_blk_feature_bit(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(blk_features); i++)
+		if (!strcmp(blk_features[i].name, name))
+			return blk_features[i].bit;
+	return -1;
+}
+
 static struct virtio_blk *blk_of(struct virtio *v)
 {
 	return container_of(v, struct virtio_blk, v);

@@ -53,6 +53,8 @@ struct virtio_blk {
 /* loop, mem and block outlive d; block has no other user meanwhile. 0 or -ENOMEM. */
 must_check int virtio_blk_init(struct virtio_blk *d, struct loop *loop, const struct mem *mem, struct block *block,
 	const struct virtio_blk_options *options);
+/* The bit of a feature of this device by its name in lower case ("flush"), for options. -1: no such name. */
+int virtio_blk_feature_bit(const char *name);
 /* After the transport is gone or the device was reset. */
 void virtio_blk_destroy(struct virtio_blk *d);
 
