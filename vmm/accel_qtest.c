@@ -110,7 +110,7 @@ static unsigned int block_access(uint64_t addr, uint64_t len)
 {
 	unsigned int size = BLOCK_ACCESS;
 
-	while (size > len || addr % size)
+	while (size > 1 && (size > len || addr % size))
 		size /= 2;
 	return size;
 }

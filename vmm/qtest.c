@@ -110,7 +110,7 @@ static const char *printable(const char *word, char text[MAX_TOLD + 1])
 {
 	size_t n = 0;
 
-	for (; word[n] && n < MAX_TOLD; n++)
+	for (; n < MAX_TOLD && word[n]; n++)
 		text[n] = word[n] >= ' ' && word[n] <= '~' ? word[n] : '?';
 	text[n] = '\0';
 	return text;
@@ -172,7 +172,7 @@ static bool do_in(struct qtest *q, struct arguments *a)
 {
 	if (a->n[0] > UINT16_MAX)
 		return reply(q, "ERR PORT is at most 0xffff");
-	return reply(q, "OK 0x%04x", UINT32_MAX >> (32 - 8 * width(a->command)));
+	return reply(q, "OK 0x%04x", (unsigned int)(UINT64_MAX >> (64 - 8 * width(a->command))));
 }
 
 static bool do_out(struct qtest *q, struct arguments *a)
