@@ -74,8 +74,9 @@ struct options {
 
 /*
  * Fills *options from the command line; strings point into argv, whose key=value lists are cut up in place. A repeated
- * option's last value counts, but each --disk is another disk. 0, or -1 with *error filled (STATUS_USAGE; one line that names the option and what it takes,
- * for an unknown option the nearest one). --help and --version end the parsing where they stand.
+ * option's last value counts, but each --disk is another disk. 0, or -1 with *error filled (STATUS_USAGE; one line that
+ * names the option and what it takes, for an unknown option the nearest one). --help and --version end the parsing where
+ * they stand.
  */
 must_check int options_parse(struct options *options, int argc, char **argv, struct error *error);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk as a device sees it: requests go in, and come back done from the loop, in any order. What is behind it (a file, a
- * block device, a test's array) a device cannot tell. Not a device: rings and status bytes are virtio/blk.c's.
+ * A disk as a device sees it: requests go in, and come back done from the loop, in any order. What is behind it (a
+ * file, a block device, a test's array) a device cannot tell. Not a device: rings and status bytes are
+ * virtio/blk.c's.
  *
- * A request is the user's memory and nothing is allocated for it; between block_submit and done it belongs to the backend.
- * All calls are made under the machine lock.
+ * A request is the user's memory and nothing is allocated for it; between block_submit and done it belongs to the
+ * backend. All calls are made under the machine lock.
  */
 #ifndef MINIVMM_BLOCK_H
 #define MINIVMM_BLOCK_H
@@ -42,8 +43,9 @@ struct block_request {
 /* The device's end, embedded in it. */
 struct block_user {
 	/*
-	 * r is the user's again: the bytes moved (READ, WRITE: fewer than len when the disk ended early; else len or 0) or
-	 * -errno. From the loop or from block_drain, never from inside block_submit or block_commit. May submit.
+	 * r is the user's again: the bytes moved (READ, WRITE: fewer than len when the disk ended early; else len or
+	 * 0) or -errno. From the loop or from block_drain, never from inside block_submit or block_commit. May
+	 * submit.
 	 */
 	void (*done)(struct block_user *user, struct block_request *r, int64_t result);
 	/* After some calls of done from the loop, none from block_drain: the time to tell the driver, and to submit more. */
@@ -88,8 +90,8 @@ static inline void block_commit(struct block *b)
 }
 
 /*
- * Waits until nothing is in flight, what `done` submits meanwhile included. Afterwards neither backend nor kernel touches
- * the iovecs of any request.
+ * Waits until nothing is in flight, what `done` submits meanwhile included. Afterwards neither backend nor kernel
+ * touches the iovecs of any request.
  */
 static inline void block_drain(struct block *b)
 {

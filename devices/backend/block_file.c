@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening a file or block device as a disk. Everything that can be wrong with it is found here, before there is a guest;
- * what goes wrong later is an error of one request.
+ * Opening a file or block device as a disk. Everything that can be wrong with it is found here, before there is a
+ * guest; what goes wrong later is an error of one request.
  */
 #include "block_file.h"
 
@@ -105,8 +105,8 @@ static uint8_t *buffer(size_t size)
 }
 
 /*
- * What O_DIRECT wants differs between file systems, devices and kernels, and only new ones tell (STATX_DIOALIGN): a read of
- * each size at an address no better aligned than its size shows it on all of them.
+ * What O_DIRECT wants differs between file systems, devices and kernels, and only new ones tell (STATX_DIOALIGN): a
+ * read of each size at an address no better aligned than its size shows it on all of them.
  */
 static int find_alignment(struct block_file *f, char why[BLOCK_WHY_LEN])
 {
@@ -153,7 +153,7 @@ static int choose_block_sizes(struct block_file *f, const struct block_file_conf
 
 static int examine(struct block_file *f, const struct block_file_config *config, char why[BLOCK_WHY_LEN])
 {
-	uint64_t size;
+	uint64_t size = 0;
 	int ret = find_size(f, &size, why);
 
 	if (!ret)

@@ -37,7 +37,8 @@ struct block_file {
 /*
  * 0 and *block, or -errno and in why what is wrong and what to do, as the second half of a sentence about the path.
  * Missing, a directory, no permission, empty, locked by another process (a lock is held while it is open, shared for
- * read_only), a block size that does not fit, no O_DIRECT: the file's fault; -ENOMEM, -EMFILE, -ENOSYS, -EPERM: the host's.
+ * read_only), a block size that does not fit, no O_DIRECT: the file's fault; -ENOMEM, -EMFILE, -ENOSYS, -EPERM: the
+ * host's.
  */
 must_check int block_file_open(
 	struct loop *loop, const struct block_file_config *config, struct block_file **file, char why[BLOCK_WHY_LEN]);

@@ -9,8 +9,8 @@
 #include "block_file.h"
 
 /*
- * Unaligned requests with O_DIRECT go through these, one request a buffer: Linux guests align theirs, so a few are enough.
- * The buffer of zeroes has the same size.
+ * Unaligned requests with O_DIRECT go through these, one request a buffer: Linux guests align theirs, so a few are
+ * enough. The buffer of zeroes has the same size.
  */
 #define BLOCK_BOUNCES	  4
 #define BLOCK_BOUNCE_SIZE (128 * KiB)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-blk. What a request says is taken out and checked once (blk_begin); payload moves between the disk and guest memory
- * without a copy of ours. What a guest can do wrong ends in a status byte, what the host's disk does wrong too.
+ * virtio-blk. What a request says is taken out and checked once (blk_begin); payload moves between the disk and guest
+ * memory without a copy of ours. What a guest can do wrong ends in a status byte, what the host's disk does wrong
+ * too.
  */
 #include "blk.h"
 
@@ -13,105 +14,11 @@
 
 #include <linux/virtio_ids.h>
 
-/* Two of a chain's buffers are the header and the status. */
-#define SEG_MAX	       (CHAIN_MAX_IOV - 2)
-#define SIZE_MAX_BYTES (1 * MiB)
-/* Buffers may overlap, so a driver can ask for far more than its memory; a reset would have to wait for it. */
-#define DATA_MAX       (SEG_MAX * SIZE_MAX_BYTES)
-
-/* In sectors, for one range. Without help from the host's file system zeroes are written, which takes its time. */
-#define DISCARD_MAX	 (2 * GiB / BLOCK_SECTOR - 1)
-#define WRITE_ZEROES_MAX (64 * MiB / BLOCK_SECTOR)
-
-#define CONFIG_SIZE (offsetof(struct virtio_blk_config, unused1) + sizeof(((struct virtio_blk_config *)0)->unused1))
-
-static const struct blk_feature {
-	const char *name;
-	uint8_t bit;
-} blk_features[] = {
-	{ "size_max", VIRTIO_BLK_F_SIZE_MAX },
-	{ "seg_max", VIRTIO_BLK_F_SEG_MAX },
-	{ "blk_size", VIRTIO_BLK_F_BLK_SIZE },
-	{ "topology", VIRTIO_BLK_F_TOPOLOGY },
-	{ "flush", VIRTIO_BLK_F_FLUSH },
-	{ "config_wce", VIRTIO_BLK_F_CONFIG_WCE },
-	{ "mq", VIRTIO_BLK_F_MQ },
-	{ "discard", VIRTIO_BLK_F_DISCARD },
-	{ "write_zeroes", VIRTIO_BLK_F_WRITE_ZEROES },
-};
-
-int virtio_blk_feature_bit(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(blk_features); i++)
-		if (!strcmp(blk_features[i].name, name))
-			return blk_features[i].bit;
-	return -1;
-}
+#include "blk_config.h"
 
 static struct virtio_blk *blk_of(struct virtio *v)
 {
 	return container_of(v, struct virtio_blk, v);
-}
-
-static uint64_t blk_get_features(struct virtio *v)
-{
-	const struct virtio_blk *d = blk_of(v);
-	uint64_t features = VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |
-			    VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |
-			    VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH);
-
-	if (d->class.queue_count > 1)
-		features |= VIRTIO_FEATURE(VIRTIO_BLK_F_MQ);
-	if (d->block->read_only)
-		return features | VIRTIO_FEATURE(VIRTIO_BLK_F_RO);
-	return features | VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_DISCARD) |
-	       VIRTIO_FEATURE(VIRTIO_BLK_F_WRITE_ZEROES);
-}
-
-/* virtio 5.2.5.2: a driver that cannot flush gets a disk that needs none. */
-static void blk_set_features(struct virtio *v, uint64_t features)
-{
-	struct virtio_blk *d = blk_of(v);
-
-	d->cache = features & VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) && !d->write_through;
-}
-
-static void blk_get_config(struct virtio *v, void *config)
-{
-	const struct virtio_blk *d = blk_of(v);
-	const struct block *b = d->block;
-	struct virtio_blk_config c = {
-		.capacity = b->size / BLOCK_SECTOR,
-		.size_max = SIZE_MAX_BYTES,
-		.seg_max = SEG_MAX,
-		.blk_size = b->logical,
-		.physical_block_exp = (uint8_t)__builtin_ctz(b->physical / b->logical),
-		.min_io_size = (uint16_t)(b->physical / b->logical),
-		.wce = d->cache,
-		.num_queues = d->class.queue_count,
-	};
-
-	if (!b->read_only) {
-		c.max_discard_sectors = DISCARD_MAX;
-		c.max_discard_seg = VIRTIO_BLK_MAX_RANGES;
-		c.discard_sector_alignment = (uint32_t)(b->logical / BLOCK_SECTOR);
-		c.max_write_zeroes_sectors = WRITE_ZEROES_MAX;
-		c.max_write_zeroes_seg = 1;
-		c.write_zeroes_may_unmap = 1;
-	}
-	memcpy(config, &c, CONFIG_SIZE);
-}
-
-/* The one field that is the driver's: whether writes may stay in a cache until it flushes (virtio 5.2.5). */
-static void blk_set_config(struct virtio *v, const void *config, uint32_t offset, unsigned int size)
-{
-	const uint32_t at = offsetof(struct virtio_blk_config, wce);
-	struct virtio_blk *d = blk_of(v);
-	uint8_t wce = ((const uint8_t *)config)[at];
-
-	if (at < offset || at - offset >= size || !virtio_has_feature(v, VIRTIO_BLK_F_CONFIG_WCE) || wce > 1)
-		return;
-	d->cache = wce;
 }
 
 static void free_request(struct virtio_blk_request *r)
@@ -130,8 +37,8 @@ static void finish(struct virtio_blk_request *r, uint8_t status, uint32_t writte
 }
 
 /*
- * The guest sees an error of the disk; whoever runs the monitor is told of the first one, since the guest cannot do anything
- * about it.
+ * The guest sees an error of the disk; whoever runs the monitor is told of the first one, since the guest cannot do
+ * anything about it.
  */
 static void host_error(struct virtio_blk_request *r, int64_t result)
 {
@@ -172,7 +79,7 @@ static bool begin_move(struct virtio_blk_request *r, uint64_t sector, uint8_t *s
 	b->count = in ? r->chain.in_count : r->chain.out_count;
 	b->offset = sector * BLOCK_SECTOR;
 	b->len = in ? r->chain.in_len : r->chain.out_len;
-	if (b->len > DATA_MAX || !in_range(r->d, sector, b->len)) {
+	if (b->len > BLK_DATA_MAX || !in_range(r->d, sector, b->len)) {
 		*status = VIRTIO_BLK_S_IOERR;
 		return false;
 	}
@@ -206,7 +113,7 @@ static uint8_t check_range(const struct virtio_blk_request *r, const struct virt
 
 	if (range->flags & ~known)
 		return VIRTIO_BLK_S_UNSUPP;
-	if (range->num_sectors > (discard ? DISCARD_MAX : WRITE_ZEROES_MAX))
+	if (range->num_sectors > (discard ? BLK_DISCARD_MAX : BLK_WRITE_ZEROES_MAX))
 		return VIRTIO_BLK_S_IOERR;
 	return in_range(r->d, range->sector, range->num_sectors * BLOCK_SECTOR) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
@@ -284,8 +191,8 @@ static const struct request_type *find_type(const struct virtio_blk *d, uint32_t
 }
 
 /*
- * virtio 5.2.6: "The final status byte is written by the device", and it is the last byte the device may write, however the
- * buffers are cut. The data is what is before it.
+ * virtio 5.2.6: "The final status byte is written by the device", and it is the last byte the device may write,
+ * however the buffers are cut. The data is what is before it.
  */
 static bool take_status(struct virtio_blk_request *r)
 {
@@ -384,15 +291,14 @@ static void blk_done(struct block_user *user, struct block_request *block, int64
 /* Requests are free again: queues that wait for some have their turn, another one first each time. */
 static void blk_serve_waiting(struct virtio_blk *d)
 {
-	uint16_t count = d->class.queue_count;
+	uint16_t count = d->class.queue_count, i = d->serve_next;
 
 	for (uint16_t n = 0; n < count && d->waiting && d->free; n++) {
-		uint16_t i = (uint16_t)((d->serve_next + n) % count);
-
 		if (d->waiting & 1u << i)
 			virtio_serve(&d->v, &d->v.queue[i]);
+		i = i + 1 < count ? (uint16_t)(i + 1) : 0;
 	}
-	d->serve_next = (uint16_t)((d->serve_next + 1u) % count);
+	d->serve_next = d->serve_next + 1 < count ? (uint16_t)(d->serve_next + 1) : 0;
 }
 
 static void blk_notify(struct virtio_blk *d)
@@ -457,7 +363,7 @@ static const struct virtio_class blk_class = {
 	.name = "virtio-blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.queue_size = VIRTIO_BLK_QUEUE_SIZE,
-	.config_size = CONFIG_SIZE,
+	.config_size = BLK_CONFIG_SIZE,
 	.get_features = blk_get_features,
 	.set_features = blk_set_features,
 	.get_config = blk_get_config,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio block device (virtio 5.2): takes requests off its queues, has a struct block do them, many at a time and finished
- * in any order, and answers each with its status byte.
+ * virtio block device (virtio 5.2): takes requests off its queues, has a struct block do them, many at a time and
+ * finished in any order, and answers each with its status byte.
  */
 #ifndef MINIVMM_VIRTIO_BLK_H
 #define MINIVMM_VIRTIO_BLK_H
