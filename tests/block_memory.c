@@ -49,6 +49,8 @@ static int64_t move(struct block_memory *m, struct block_request *r)
 {
 	uint64_t done = 0, len = r->len < m->at_most ? r->len : m->at_most;
 
+	if (m->still)
+		return (int64_t)len;
 	for (unsigned int i = 0; i < r->count && done < len; i++) {
 		size_t n = r->iov[i].iov_len < len - done ? r->iov[i].iov_len : len - done;
 

@@ -19,6 +19,7 @@ struct block_memory {
 	unsigned int count;
 	bool hold; /* until block_memory_release; a drain does not wait for it */
 	int error; /* what the next requests fail with, 0: they work */
+	bool still; /* moves no bytes but says so: to measure everything else */
 	uint64_t at_most; /* bytes a request moves before the disk ends */
 	/* What was asked of it. */
 	unsigned int submitted, commits, most; /* most: in flight at a time */

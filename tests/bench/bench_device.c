@@ -15,8 +15,10 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "block_memory.h"
 #include "driver.h"
 #include "rig.h"
+#include "virtio/blk.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 
@@ -31,6 +33,8 @@ static struct driver d;
 static struct entropy entropy;
 static struct virtio_rng rng;
 static struct virtio_mmio mmio;
+static struct block_memory disk;
+static struct virtio_blk blk;
 
 /* Counted while measuring, by way of the linker's --wrap. */
 static bool measuring;
@@ -67,6 +71,14 @@ __attribute__((noinline)) static void measured_kick(void)
 	loop_run_once(&rig.loop, 0);
 }
 
+/* The same for a disk: one turn takes the requests, the next one finishes them. */
+__attribute__((noinline)) static void measured_disk(void)
+{
+	bus_write(&rig.bus, BASE + VIRTIO_MMIO_QUEUE_NOTIFY, 4, 0);
+	loop_run_once(&rig.loop, 0);
+	loop_run_once(&rig.loop, 0);
+}
+
 /* One chain off the ring and back on, nothing done with it. */
 __attribute__((noinline)) static void measured_pop_push(struct virtq *queue, struct chain *chain)
 {
@@ -78,17 +90,36 @@ __attribute__((noinline)) static void measured_pop_push(struct virtq *queue, str
 		return;
 }
 
-static struct driver_queue *start(uint64_t features)
+static struct virtio *start_disk(void)
+{
+	const struct virtio_blk_options options = { .queues = 1 };
+
+	block_memory_init(&disk, &rig.loop);
+	disk.still = true;
+	if (virtio_blk_init(&blk, &rig.loop, &rig.mem, &disk.block, &options))
+		abort();
+	return &blk.v;
+}
+
+static struct virtio *start_rng(void)
+{
+	entropy = (struct entropy){ .fill = fill, .fd = -1, .file = -1 };
+	if (virtio_rng_init(&rng, &rig.loop, &rig.mem, &entropy))
+		abort();
+	return &rng.v;
+}
+
+static struct driver_queue *start(uint64_t features, bool is_disk)
 {
 	struct driver_queue *q;
+	struct virtio *v;
 
 	rig_init(&rig);
 	rig_irq_init(&irq, 47);
-	entropy = (struct entropy){ .fill = fill, .fd = -1, .file = -1 };
-	if (virtio_rng_init(&rng, &rig.loop, &rig.mem, &entropy) ||
-		virtio_mmio_init(&mmio, &rng.v, &rig.bus, BASE, &irq.irq))
+	v = is_disk ? start_disk() : start_rng();
+	if (virtio_mmio_init(&mmio, v, &rig.bus, BASE, &irq.irq))
 		abort();
-	rng.v.features_on = features;
+	v->features_on = features;
 	local = (struct driver_local){ &rig.bus, &rig.mem, &rig.loop };
 	driver_init(&d, &driver_local_access, &local, &driver_mmio, BASE, ARENA, RIG_RAM_BASE + RIG_RAM_SIZE - ARENA);
 	q = driver_start(&d, features, 0);
@@ -124,6 +155,24 @@ static void run_rng(struct driver_queue *q, unsigned long count, unsigned int ba
 	}
 }
 
+/* Reads of 4 KiB that the disk does not really make. */
+static void run_disk(struct driver_queue *q, unsigned long count, unsigned int batch)
+{
+	const struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_IN };
+	const struct driver_buf bufs[] = { { BUF, 16, false }, { BUF + 4096, 4096, true }, { BUF + 64, 1, true } };
+
+	driver_write(&d, BUF, &header, sizeof(header));
+	for (unsigned long i = 0; i < count; i += batch) {
+		for (unsigned int n = 0; n < batch; n++)
+			if (driver_add(q, bufs, ARRAY_SIZE(bufs)) < 0)
+				abort();
+		measuring = true;
+		measured_disk();
+		measuring = false;
+		take_all(q);
+	}
+}
+
 static void run_pop_push(struct driver_queue *q, unsigned long count)
 {
 	const struct driver_buf bufs[] = { { BUF, 16, false }, { BUF + 4096, 4096, true }, { BUF + 8192, 1, true } };
@@ -146,7 +195,7 @@ static void run_pop_push(struct driver_queue *q, unsigned long count)
 static const struct bench_case {
 	const char *name;
 	uint64_t features;
-	unsigned int batch, buffers; /* batch 0: pop and push only */
+	unsigned int batch, buffers; /* batch 0: pop and push only; buffers 0: a disk */
 } cases[] = {
 	{ "rng-split", 0, 1, 1 },
 	{ "rng-split-event-idx", EVENT_IDX, 1, 1 },
@@ -156,6 +205,12 @@ static const struct bench_case {
 	{ "rng-packed-indirect", PACKED | EVENT_IDX | INDIRECT, 1, 2 },
 	{ "rng-split-event-idx-x4", EVENT_IDX, 4, 1 },
 	{ "rng-packed-event-idx-x4", PACKED | EVENT_IDX, 4, 1 },
+	{ "blk-split-event-idx", EVENT_IDX, 1, 0 },
+	{ "blk-split-indirect", EVENT_IDX | INDIRECT, 1, 0 },
+	{ "blk-packed-event-idx", PACKED | EVENT_IDX, 1, 0 },
+	{ "blk-packed-indirect", PACKED | EVENT_IDX | INDIRECT, 1, 0 },
+	{ "blk-split-event-idx-x8", EVENT_IDX, 8, 0 },
+	{ "blk-packed-event-idx-x8", PACKED | EVENT_IDX, 8, 0 },
 	{ "pop-push-3-split", EVENT_IDX, 0, 3 },
 	{ "pop-push-3-split-indirect", EVENT_IDX | INDIRECT, 0, 3 },
 	{ "pop-push-3-packed", PACKED | EVENT_IDX, 0, 3 },
@@ -180,9 +235,11 @@ int main(int argc, char **argv)
 
 		if (strcmp(argv[1], c->name))
 			continue;
-		q = start(c->features);
+		q = start(c->features, !c->buffers);
 		began = now_ns();
-		if (c->batch)
+		if (!c->buffers)
+			run_disk(q, count, c->batch);
+		else if (c->batch)
 			run_rng(q, count, c->batch, c->buffers);
 		else
 			run_pop_push(q, count);
