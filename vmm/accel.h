@@ -37,6 +37,8 @@ struct accel_machine {
 	pthread_mutex_t *lock; /* held around every bus access */
 	/* The first call with an end other than RUN_NONE decides; any thread, lock not held. */
 	void (*ended)(struct accel_machine *machine, enum run_end end, const struct error *error);
+	/* Does the host still work for a device, so that the loop has more to do soon? Any thread, lock held. */
+	bool (*busy)(const struct accel_machine *machine);
 };
 
 struct accel {

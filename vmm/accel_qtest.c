@@ -18,6 +18,8 @@
 #define EPOCH_S	      1767225600ULL /* 2026-01-01 00:00:00 UTC */
 #define NS_PER_S      1000000000ULL
 #define SETTLE_TURNS  1000 /* of the loop, before a device counts as one that never comes to rest */
+#define BUSY_MS	      5000 /* the longest wait for the host before an answer */
+#define BUSY_WAIT_MS  10
 #define ADVANCE_TURNS 1000000 /* timers that one command may run: clock_step 9223372036854775807 comes to an end */
 #define BLOCK_ACCESS  4 /* the widest access that read and write make outside of RAM, as QEMU's memory core does */
 
@@ -208,11 +210,30 @@ static bool stopped(const struct accel_qtest *a)
 	return __atomic_load_n(&a->machine->loop->stopped, __ATOMIC_ACQUIRE);
 }
 
+/* A turn of the loop, longer when the host has work of ours to finish. Whether there may be more to do. */
+static bool settle_turn(struct accel_qtest *a, int *patience_ms)
+{
+	bool busy;
+
+	if (loop_run_once(a->machine->loop, 0) > 0)
+		return true;
+	pthread_mutex_lock(a->machine->lock);
+	busy = a->machine->busy(a->machine);
+	pthread_mutex_unlock(a->machine->lock);
+	if (!busy || *patience_ms <= 0 || stopped(a))
+		return false;
+	*patience_ms -= BUSY_WAIT_MS;
+	(void)loop_run_once(a->machine->loop, BUSY_WAIT_MS);
+	return true;
+}
+
+/* Disks too have answered by then: the same script has the same answers. */
 static bool serve_settle(void *opaque)
 {
 	struct accel_qtest *a = opaque;
+	int patience_ms = BUSY_MS;
 
-	for (int turn = 0; turn < SETTLE_TURNS && loop_run_once(a->machine->loop, 0) > 0; turn++)
+	for (int turn = 0; turn < SETTLE_TURNS && settle_turn(a, &patience_ms); turn++)
 		qtest_flush(&a->qtest);
 	return !stopped(a);
 }

@@ -84,6 +84,27 @@ static void machine_ended(struct accel_machine *hooks, enum run_end end, const s
 	pthread_mutex_unlock(&machine->end_lock);
 }
 
+/* A request that was taken and not answered: devices that keep some have a drain to wait for them. */
+static bool device_busy(const struct virtio *v)
+{
+	if (!v->class->drain || !virtio_running(v))
+		return false;
+	for (uint16_t i = 0; i < v->class->queue_count; i++)
+		if (v->queue[i].in_flight_count)
+			return true;
+	return false;
+}
+
+static bool machine_busy(const struct accel_machine *hooks)
+{
+	const struct machine *machine = container_of(hooks, struct machine, hooks);
+
+	for (unsigned int i = 0; i < machine->config->options->disk_count; i++)
+		if (device_busy(&machine->disks[i].blk.v))
+			return true;
+	return false;
+}
+
 /* Lazily touched and never swapped in by us: the guest's first access takes the page. */
 static int create_ram(struct machine *machine, struct error *error)
 {
@@ -351,6 +372,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
 		.loop = config->loop,
 		.lock = config->lock,
 		.ended = machine_ended,
+		.busy = machine_busy,
 	};
 	pthread_mutex_init(&machine->end_lock, NULL);
 	bus_init(&machine->bus);
