@@ -12,6 +12,8 @@ static const char *const wanted[] = { "virtio_mmio", "virtio_rng", NULL };
 static const char *const wanted_with_disks[] = { "virtio_mmio", "virtio_rng", "virtio_blk", NULL };
 /* Comfort: the power key for a graceful shutdown. */
 static const char *const welcome[] = { "gpio_keys", "evdev", NULL };
+/* And what most disks hold, ext2 and ext3 too. */
+static const char *const welcome_with_disks[] = { "gpio_keys", "evdev", "ext4", NULL };
 
 int default_initrd_make(struct default_initrd *made, const struct options *options, const struct kernel *kernel,
 	struct initrd *initrd, struct error *error)
@@ -23,7 +25,7 @@ int default_initrd_make(struct default_initrd *made, const struct options *optio
 		.image = kernel,
 		.modules = options->modules,
 		.want = options->disk_count ? wanted_with_disks : wanted,
-		.may_want = welcome,
+		.may_want = options->disk_count ? welcome_with_disks : welcome,
 		.busybox = options->busybox,
 		.exec = options->exec,
 		.terminal = isatty(STDOUT_FILENO),
