@@ -3,6 +3,7 @@
 # host: vhe
 # seconds: 5
 
+limit=20
 vm --kernel /guests/hello.bin
 check "a flat binary is entered and prints on the PL011" console_line 'hello from a bare-metal guest'
 check "power off without a status is 0" status_is 0

@@ -3,6 +3,7 @@
 # host: vhe
 # seconds: 10
 
+limit=20
 vm --kernel /guests/hello.bin --console file=/tmp/case/console
 check "--console file=: status 0" status_is 0
 check "the file has the guest's words" grep -q 'hello from a bare-metal guest' /tmp/case/console

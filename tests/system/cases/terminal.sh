@@ -3,6 +3,7 @@
 # host: vhe
 # seconds: 5
 
+limit=20
 run pty expect=ready raw 'send=ab\x03' expect=bc 'send=.' -- minivmm --kernel /guests/cat.bin
 check "what is typed reaches the guest, Ctrl-C too" grep -qF "$(printf 'bc\004')" $out
 check "the guest ended" console_line 'pty: status 0'
