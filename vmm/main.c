@@ -42,6 +42,7 @@ struct session {
 	unsigned int disk_count; /* open */
 	struct loop_source signals; /* a signalfd */
 	bool asked_to_end; /* the power key has been pressed for the user once */
+	bool killed; /* ended from outside */
 	struct machine *machine; /* NULL between two lives */
 	struct stats *stats; /* NULL without --stats */
 };
@@ -53,12 +54,17 @@ static int complain(const struct error *error)
 	return (int)error->status;
 }
 
-static void quit(struct console *console)
+/* Noted for the session too: a guest that reboots at this very moment must not get another life. */
+static void kill_guest(struct session *session)
 {
-	struct session *session = container_of(console, struct session, console);
-
+	session->killed = true;
 	if (session->machine)
 		machine_kill(session->machine);
+}
+
+static void quit(struct console *console)
+{
+	kill_guest(container_of(console, struct session, console));
 }
 
 /* A guest that listens to its power key shuts down by itself; the user who asks again means it. */
@@ -72,7 +78,7 @@ static void signals_ready(struct loop_source *source, uint32_t events)
 		return;
 	/* No guest is there to listen to a key, and clients end QEMU by a signal too. */
 	if (info.ssi_signo == SIGHUP || session->asked_to_end || session->options->qtest) {
-		machine_kill(session->machine);
+		kill_guest(session);
 		return;
 	}
 	session->asked_to_end = true;
@@ -285,9 +291,15 @@ static int run_session(struct session *session)
 	enum run_end end;
 	int exit_status;
 
-	do
+	for (;;) {
 		end = run_machine(session, &exit_status, &error);
-	while (end == RUN_RESET || (end == RUN_RESET2 && !is_panic(session, end)));
+		if (end != RUN_RESET && (end != RUN_RESET2 || is_panic(session, end)))
+			break;
+		if (session->killed) {
+			end = RUN_KILLED;
+			break;
+		}
+	}
 
 	term_restore();
 	if (session->stats)
