@@ -168,7 +168,7 @@ static int set_doorbell(struct kvm *kvm, const struct doorbell *bell, uint32_t f
 		.addr = bell->addr,
 		.len = bell->size,
 		.fd = bell->fd,
-		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
+		.flags = (bell->any_value ? 0 : KVM_IOEVENTFD_FLAG_DATAMATCH) | flags,
 	};
 
 	return kvm_ioctl_ptr(kvm->vm_fd, KVM_IOEVENTFD, &ioeventfd);

@@ -91,7 +91,7 @@ static struct doorbell *find_doorbell(struct bus *bus, gpa_t addr, unsigned int 
 	for (unsigned int i = 0; i < bus->doorbell_count; i++) {
 		struct doorbell *bell = &bus->doorbell[i];
 
-		if (bell->addr == addr && bell->size == size && bell->value == value)
+		if (bell->addr == addr && bell->size == size && (bell->any_value || bell->value == value))
 			return bell;
 	}
 	return NULL;

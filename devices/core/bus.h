@@ -35,18 +35,19 @@ struct bus_region {
 	uint64_t size;
 };
 
-/* A write of exactly size bytes, value `value`, to addr signals fd and does nothing else. */
+/* A write of exactly size bytes, value `value` or any, to addr signals fd and does nothing else. */
 struct doorbell {
 	gpa_t addr;
 	unsigned int size;
-	uint32_t value;
+	uint32_t value; /* 0 when any_value is set */
+	bool any_value;
 	int fd;
 };
 
 struct doorbell_ops {
 	/* 0 or -errno; -ENOSPC and -EOPNOTSUPP mean that the bus is to match this one itself. */
 	int (*add)(void *opaque, const struct doorbell *bell);
-	void (*del)(void *opaque, const struct doorbell *bell); /* the same four values as were added */
+	void (*del)(void *opaque, const struct doorbell *bell); /* the same values as were added */
 };
 
 #define BUS_MAX_REGIONS	  256 /* 32 virtio-mmio, 31 PCI functions with up to 6 BARs, the platform devices */
@@ -79,8 +80,8 @@ bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value);
 
 /*
  * Doorbells go to the accelerator if one is set and takes it, else are matched here. 0, -ENOSPC or the accelerator's
- * error other than the two that doorbell_ops names. The descriptor stays the caller's; no two with the same addr, size
- * and value. Deleting looks at addr, size and value.
+ * error other than the two that doorbell_ops names. The descriptor stays the caller's; no two that one write could match.
+ * Deleting looks at addr, size, value and any_value.
  */
 must_check int bus_add_doorbell(struct bus *bus, const struct doorbell *bell);
 void bus_del_doorbell(struct bus *bus, const struct doorbell *bell);

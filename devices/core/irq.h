@@ -35,4 +35,17 @@ static inline void irq_lower(struct irq *irq)
 	irq->ops->lower(irq);
 }
 
+/*
+ * Message interrupts: an irq whose raise sends a message, "write data to addr", as an interrupt controller takes it. What
+ * the message means (an LPI of an ITS, an SPI of a GICv2M frame) is the implementation's to know; an address that is no
+ * controller's doorbell reaches nothing, never memory.
+ */
+struct msi_ops {
+	/* requester: bus, device and function as the controller sees them (the ITS' DeviceID). NULL: none left. */
+	struct irq *(*alloc)(void *opaque, uint32_t requester);
+	/* From now on raise, and a write to fd(), send this message. 0 or -errno: then it sends nothing. */
+	int (*route)(void *opaque, struct irq *irq, uint64_t addr, uint32_t data);
+	void (*free)(void *opaque, struct irq *irq);
+};
+
 #endif

@@ -289,6 +289,17 @@ void virtio_queue_reset(struct virtio *v, struct virtq *q)
 	virtq_reset(q);
 }
 
+void virtio_notifier_mask(struct virtio *v, struct virtq *q, bool mask)
+{
+	if (v->class->notifier_mask)
+		v->class->notifier_mask(v, q, mask);
+}
+
+bool virtio_notifier_pending(struct virtio *v, struct virtq *q)
+{
+	return v->class->notifier_pending && v->class->notifier_pending(v, q);
+}
+
 static bool config_has(const struct virtio *v, uint64_t offset, unsigned int size)
 {
 	return size <= v->class->config_size && offset <= v->class->config_size - size;

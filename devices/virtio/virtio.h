@@ -60,6 +60,13 @@ struct virtio_class {
 	/* Where something else than virtio_serve takes the kicks (vhost-user). Both or neither; -errno means NEEDS_RESET. */
 	int (*start_ioeventfd)(struct virtio *v);
 	void (*stop_ioeventfd)(struct virtio *v);
+	/*
+	 * Where something else than virtio_notify_queue interrupts the driver, through transport->call_fd. mask: that fd is
+	 * about to go or to change, and it must not be written until the unmask, when call_fd gives the new one. pending: was
+	 * there an interrupt to send while masked? Both or neither; transports call them by virtio_notifier_*.
+	 */
+	void (*notifier_mask)(struct virtio *v, struct virtq *q, bool mask);
+	bool (*notifier_pending)(struct virtio *v, struct virtq *q);
 	/* Every chain that was popped is pushed when it returns. NULL: none outlives queue_notify. */
 	void (*drain)(struct virtio *v);
 	/* The device's own fields, saved and loaded by one list that checks what it loaded. NULL: it has none. */
@@ -120,6 +127,9 @@ void virtio_set_driver_features(struct virtio *v, uint32_t word, uint32_t value)
 const char *virtio_check_features(struct virtio *v);
 /* The driver's write to the status register. 0 resets; a step that is not due is ignored (the bit reads back as 0). */
 void virtio_set_status(struct virtio *v, uint8_t status);
+/* The hooks of that name; nothing, and false, where the device has none. */
+void virtio_notifier_mask(struct virtio *v, struct virtq *q, bool mask);
+bool virtio_notifier_pending(struct virtio *v, struct virtq *q);
 /* The queue with that index, or NULL: the only check of a queue index. */
 struct virtq *virtio_queue(struct virtio *v, uint32_t index);
 /*
