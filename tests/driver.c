@@ -66,14 +66,24 @@ uint8_t driver_status(struct driver *d)
 	return d->transport->get_status(d);
 }
 
+void driver_set_status(struct driver *d, uint8_t status)
+{
+	d->transport->set_status(d, status);
+}
+
 static void add_status(struct driver *d, uint8_t bit)
 {
-	d->transport->set_status(d, driver_status(d) | bit);
+	driver_set_status(d, driver_status(d) | bit);
+}
+
+uint64_t driver_offered(struct driver *d)
+{
+	return d->transport->get_features(d, 0) | (uint64_t)d->transport->get_features(d, 1) << 32;
 }
 
 void driver_reset(struct driver *d)
 {
-	d->transport->set_status(d, 0);
+	driver_set_status(d, 0);
 	d->features = 0;
 	d->arena = d->arena_start;
 	memset(d->queue, 0, sizeof(d->queue));
@@ -83,8 +93,10 @@ bool driver_negotiate(struct driver *d, uint64_t wanted)
 {
 	add_status(d, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	add_status(d, VIRTIO_CONFIG_S_DRIVER);
-	d->features = d->transport->get_features(d) & (wanted | DRIVER_F(VIRTIO_F_VERSION_1));
-	d->transport->set_features(d, d->features);
+	d->features = driver_offered(d) & (wanted | DRIVER_F(VIRTIO_F_VERSION_1));
+	/* Four words as Linux 6.17 writes them, the upper two 0. */
+	for (uint32_t word = 0; word < 4; word++)
+		d->transport->set_features(d, word, word < 2 ? (uint32_t)(d->features >> (32 * word)) : 0);
 	add_status(d, VIRTIO_CONFIG_S_FEATURES_OK);
 	return driver_status(d) & VIRTIO_CONFIG_S_FEATURES_OK;
 }

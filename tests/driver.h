@@ -43,16 +43,21 @@ struct driver_access {
 struct driver_transport {
 	uint8_t (*get_status)(struct driver *d);
 	void (*set_status)(struct driver *d, uint8_t status);
-	uint64_t (*get_features)(struct driver *d);
-	void (*set_features)(struct driver *d, uint64_t features);
+	/* Feature bits 32 * word and up. */
+	uint32_t (*get_features)(struct driver *d, uint32_t word);
+	void (*set_features)(struct driver *d, uint32_t word, uint32_t value);
 	uint32_t (*queue_max)(struct driver *d, uint16_t index);
 	/* Writes size and addresses, makes it ready and tells whether it became so. */
 	bool (*queue_enable)(struct driver *d, const struct driver_queue *q);
+	bool (*queue_ready)(struct driver *d, uint16_t index);
+	/* With VIRTIO_F_RING_RESET. Whether it is over when the call returns. */
+	bool (*queue_reset)(struct driver *d, uint16_t index);
 	void (*notify)(struct driver *d, uint32_t value);
 	/* What caused the interrupt, acknowledged. */
 	uint32_t (*take_interrupt)(struct driver *d);
 	void (*config_read)(struct driver *d, uint32_t offset, void *dst, unsigned int size);
 	void (*config_write)(struct driver *d, uint32_t offset, const void *src, unsigned int size);
+	uint32_t (*config_generation)(struct driver *d);
 };
 
 /* What is special to a ring format. */
@@ -122,6 +127,8 @@ uint16_t driver_read16(struct driver *d, gpa_t addr);
 void driver_write16(struct driver *d, gpa_t addr, uint16_t value);
 
 uint8_t driver_status(struct driver *d);
+void driver_set_status(struct driver *d, uint8_t status);
+uint64_t driver_offered(struct driver *d);
 /* Status 0, and everything the driver knew forgotten. */
 void driver_reset(struct driver *d);
 /* Up to FEATURES_OK with what is both wanted and offered, VERSION_1 always. false: the device refused. */

@@ -4,6 +4,9 @@
 
 #include "driver.h"
 
+/* Newer than the header of the oldest distribution we build on. */
+#define REG_QUEUE_RESET 0x0c0
+
 static uint32_t reg_read(struct driver *d, uint32_t offset)
 {
 	return (uint32_t)d->access->read(d->access_opaque, d->base + offset, 4);
@@ -30,24 +33,16 @@ static void mmio_set_status(struct driver *d, uint8_t status)
 	reg_write(d, VIRTIO_MMIO_STATUS, status);
 }
 
-static uint64_t mmio_get_features(struct driver *d)
+static uint32_t mmio_get_features(struct driver *d, uint32_t word)
 {
-	uint64_t features = 0;
-
-	for (uint32_t word = 0; word < 2; word++) {
-		reg_write(d, VIRTIO_MMIO_DEVICE_FEATURES_SEL, word);
-		features |= (uint64_t)reg_read(d, VIRTIO_MMIO_DEVICE_FEATURES) << (32 * word);
-	}
-	return features;
+	reg_write(d, VIRTIO_MMIO_DEVICE_FEATURES_SEL, word);
+	return reg_read(d, VIRTIO_MMIO_DEVICE_FEATURES);
 }
 
-/* Four words as Linux 6.17 writes them, the upper two 0. */
-static void mmio_set_features(struct driver *d, uint64_t features)
+static void mmio_set_features(struct driver *d, uint32_t word, uint32_t value)
 {
-	for (uint32_t word = 0; word < 4; word++) {
-		reg_write(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
-		reg_write(d, VIRTIO_MMIO_DRIVER_FEATURES, word < 2 ? (uint32_t)(features >> (32 * word)) : 0);
-	}
+	reg_write(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
+	reg_write(d, VIRTIO_MMIO_DRIVER_FEATURES, value);
 }
 
 static uint32_t mmio_queue_max(struct driver *d, uint16_t index)
@@ -65,6 +60,19 @@ static bool mmio_queue_enable(struct driver *d, const struct driver_queue *q)
 	write_addr(d, VIRTIO_MMIO_QUEUE_USED_LOW, q->used);
 	reg_write(d, VIRTIO_MMIO_QUEUE_READY, 1);
 	return reg_read(d, VIRTIO_MMIO_QUEUE_READY) == 1;
+}
+
+static bool mmio_queue_ready(struct driver *d, uint16_t index)
+{
+	reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
+	return reg_read(d, VIRTIO_MMIO_QUEUE_READY) == 1;
+}
+
+static bool mmio_queue_reset(struct driver *d, uint16_t index)
+{
+	reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
+	reg_write(d, REG_QUEUE_RESET, 1);
+	return !reg_read(d, REG_QUEUE_RESET);
 }
 
 static void mmio_notify(struct driver *d, uint32_t value)
@@ -96,6 +104,11 @@ static void mmio_config_write(struct driver *d, uint32_t offset, const void *src
 		d->access->write(d->access_opaque, d->base + VIRTIO_MMIO_CONFIG + offset + i, 1, bytes[i]);
 }
 
+static uint32_t mmio_config_generation(struct driver *d)
+{
+	return reg_read(d, VIRTIO_MMIO_CONFIG_GENERATION);
+}
+
 const struct driver_transport driver_mmio = {
 	.get_status = mmio_get_status,
 	.set_status = mmio_set_status,
@@ -103,8 +116,11 @@ const struct driver_transport driver_mmio = {
 	.set_features = mmio_set_features,
 	.queue_max = mmio_queue_max,
 	.queue_enable = mmio_queue_enable,
+	.queue_ready = mmio_queue_ready,
+	.queue_reset = mmio_queue_reset,
 	.notify = mmio_notify,
 	.take_interrupt = mmio_take_interrupt,
 	.config_read = mmio_config_read,
 	.config_write = mmio_config_write,
+	.config_generation = mmio_config_generation,
 };

@@ -112,9 +112,7 @@ void echo_init(struct echo *e)
 {
 	memset(e, 0, sizeof(*e));
 	rig_init(&e->rig);
-	rig_irq_init(&e->irq, 47);
-	if (virtio_init(&e->v, &echo_class, &e->rig.loop, &e->rig.mem) < 0 ||
-		virtio_mmio_init(&e->mmio, &e->v, &e->rig.bus, ECHO_BASE, &e->irq.irq) < 0) {
+	if (virtio_init(&e->v, &echo_class, &e->rig.loop, &e->rig.mem) < 0) {
 		printf("Bail out! echo: cannot be set up\n");
 		exit(1);
 	}
@@ -122,13 +120,12 @@ void echo_init(struct echo *e)
 	e->v.features_on = UINT64_MAX;
 	for (unsigned int i = 0; i < ECHO_CONFIG; i++)
 		e->config[i] = (uint8_t)(0xa0 + i);
-	e->local = (struct driver_local){ &e->rig.bus, &e->rig.mem, &e->rig.loop };
-	driver_init(&e->d, &driver_local_access, &e->local, &driver_mmio, ECHO_BASE, ECHO_ARENA, ECHO_ARENA_SIZE);
+	plug_in(&e->plug, &e->v, &e->rig, &e->d);
 }
 
 void echo_destroy(struct echo *e)
 {
-	virtio_mmio_destroy(&e->mmio);
+	plug_out(&e->plug);
 	virtio_destroy(&e->v);
 	rig_destroy(&e->rig);
 }

@@ -8,27 +8,21 @@
 #define MINIVMM_TEST_ECHO_H
 
 #include "driver.h"
+#include "plug.h"
 #include "rig.h"
-#include "virtio/mmio.h"
 
 /* Every set of ring features there is, by number; the echo offers all of them. */
 #define ECHO_COMBINATIONS 32
 uint64_t echo_features(unsigned int combination);
 
-#define ECHO_BASE	0x0a003e00ULL
 #define ECHO_QUEUES	2
 #define ECHO_QUEUE_SIZE 16
 #define ECHO_CONFIG	10 /* not a multiple of anything a driver reads at once */
-/* Memory of the driver; tests take buffers of their own below it. */
-#define ECHO_ARENA	(RIG_RAM_BASE + 4 * MiB)
-#define ECHO_ARENA_SIZE (2 * MiB)
 
 struct echo {
 	struct virtio v;
-	struct virtio_mmio mmio;
+	struct plug plug;
 	struct rig rig;
-	struct rig_irq irq;
-	struct driver_local local;
 	struct driver d;
 	/* How it behaves. */
 	bool hold; /* keep requests until echo_complete */
@@ -44,6 +38,7 @@ struct echo {
 	unsigned int held;
 };
 
+/* Plugged in by plug_type. */
 void echo_init(struct echo *e);
 void echo_destroy(struct echo *e);
 /* Completes the i-th held request and interrupts the driver. */

@@ -43,10 +43,26 @@ extern const char *test_skipped;
 
 int test_main(const struct test *tests, size_t count, int argc, char **argv);
 
+/*
+ * A table that is run once for each of several ways, as ring formats are: take(i) makes the i-th the one that the cases
+ * use, and gives its name, which stands behind the case's.
+ */
+struct test_ways {
+	size_t count;
+	const char *(*take)(size_t i);
+};
+int test_main_ways(const struct test *tests, size_t count, const struct test_ways *ways, int argc, char **argv);
+
 #define TEST_MAIN(tests)                                                                                               \
 	int main(int argc, char **argv)                                                                                \
 	{                                                                                                              \
 		return test_main(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv);                               \
+	}
+
+#define TEST_MAIN_WAYS(tests, ways)                                                                                    \
+	int main(int argc, char **argv)                                                                                \
+	{                                                                                                              \
+		return test_main_ways(tests, sizeof(tests) / sizeof((tests)[0]), ways, argc, argv);                    \
 	}
 
 #define TEST_FAIL_(...)                                                                                                \

@@ -50,7 +50,7 @@ static int load(void)
 
 	memcpy(to.rig.ram, from.rig.ram, RIG_RAM_SIZE);
 	to.d = from.d;
-	to.d.access_opaque = &to.local;
+	to.d.access_opaque = &to.plug.local;
 	for (int i = 0; i < DRIVER_MAX_QUEUES; i++)
 		to.d.queue[i].d = &to.d;
 	q = &to.d.queue[0];
@@ -162,17 +162,18 @@ static void registers_are_kept(void)
 
 	begin(0);
 	state_destroy(&saved);
-	rig_write(&from.rig, ECHO_BASE + 0x014, 4, 1);
-	rig_write(&from.rig, ECHO_BASE + 0x030, 4, 1);
+	rig_write(&from.rig, PLUG_MMIO_BASE + 0x014, 4, 1);
+	rig_write(&from.rig, PLUG_MMIO_BASE + 0x030, 4, 1);
 	virtio_notify_config(&from.v);
 	state_save(&saved);
 	virtio_state(&from.v, &saved);
 	REQUIRE(load() == 0);
 	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
-		CHECK_EQ(rig_read(&to.rig, ECHO_BASE + regs[i], 4), rig_read(&from.rig, ECHO_BASE + regs[i], 4));
-	CHECK_EQ(rig_read(&to.rig, ECHO_BASE + 0x060, 4), 3);
+		CHECK_EQ(rig_read(&to.rig, PLUG_MMIO_BASE + regs[i], 4),
+			rig_read(&from.rig, PLUG_MMIO_BASE + regs[i], 4));
+	CHECK_EQ(rig_read(&to.rig, PLUG_MMIO_BASE + 0x060, 4), 3);
 	/* Pending: the guest hears of it, perhaps once more than needed. */
-	CHECK(to.irq.level);
+	CHECK(to.plug.irq.level);
 	end();
 }
 

@@ -120,13 +120,13 @@ static void batch_of_requests(void)
 		begin(echo_features(i), 16);
 		REQUIRE(q);
 		for (int round = 0; round < 10; round++) {
-			unsigned int raised = echo.irq.raised, kicks = q->kicks;
+			unsigned int raised = echo.plug.irq.raised, kicks = q->kicks;
 
 			for (int n = 0; n < 16; n++)
 				REQUIRE(driver_add(q, &buf, 1) >= 0);
 			CHECK(driver_kick(q));
 			rig_run(&echo.rig);
-			CHECK_EQ(echo.irq.raised, raised + 1);
+			CHECK_EQ(echo.plug.irq.raised, raised + 1);
 			CHECK(q->kicks - kicks <= 2);
 			for (int n = 0; n < 16; n++)
 				REQUIRE(driver_take_used(q, &head, &len));
@@ -145,14 +145,14 @@ static void interrupts_off_and_on(void)
 		begin(echo_features(i), SIZE);
 		REQUIRE(q);
 		driver_interrupts(q, false);
-		raised = echo.irq.raised;
+		raised = echo.plug.irq.raised;
 		CHECK(echo_works(&echo, q));
-		CHECK_EQ(echo.irq.raised, raised);
+		CHECK_EQ(echo.plug.irq.raised, raised);
 		driver_interrupts(q, true);
 		CHECK(echo_works(&echo, q));
-		CHECK_EQ(echo.irq.raised, raised + 1);
+		CHECK_EQ(echo.plug.irq.raised, raised + 1);
 		CHECK_EQ(echo.d.transport->take_interrupt(&echo.d), 1);
-		CHECK(!echo.irq.level);
+		CHECK(!echo.plug.irq.level);
 		end();
 	}
 }
@@ -793,7 +793,8 @@ static void counting_write(void *opaque, uint64_t offset, unsigned int size, uin
 static void r25_dma_into_registers(void)
 {
 	static const struct bus_ops ops = { .read = counting_read, .write = counting_write };
-	static const gpa_t addrs[] = { ECHO_BASE, ECHO_BASE + 0x50, ECHO_BASE + 0x70, 0x08000000, 0x08000ffc };
+	static const gpa_t addrs[] = { PLUG_MMIO_BASE, PLUG_MMIO_BASE + 0x50, PLUG_MMIO_BASE + 0x70, 0x08000000,
+		0x08000ffc };
 	static const uint16_t flags[] = { 0, WRITE };
 
 	for (size_t i = 0; i < ARRAY_SIZE(addrs) * 2; i++) {
@@ -806,12 +807,12 @@ static void r25_dma_into_registers(void)
 		driver_set_desc(q, 7, addrs[i / 2], 4, flags[i % 2], 0);
 		driver_expose(q, 7);
 		echo.d.transport->notify(&echo.d, 0);
-		own = echo.mmio.region;
-		echo.mmio.region.ops = &ops;
+		own = echo.plug.mmio.region;
+		echo.plug.mmio.region.ops = &ops;
 		register_accesses = 0;
 		rig_run(&echo.rig);
 		CHECK_EQ(register_accesses, 0);
-		echo.mmio.region = own;
+		echo.plug.mmio.region = own;
 		check_bad_chain(7, "not in guest memory");
 		end();
 	}
@@ -1001,7 +1002,7 @@ static void r24_rings_where_they_cannot_be(void)
 		{ BUF + 4096 + 8, 0, 1, 1 },
 		{ BUF + 4096 + 2, 0, 1, 0 },
 		{ BUF + 4096 + 1, 0, 0, 0 },
-		{ ECHO_BASE, 0, 0, 0 },
+		{ PLUG_MMIO_BASE, 0, 0, 0 },
 		{ RAM - 16, 0, 0, 0 },
 		{ RAM_END, 0, 0, 0 },
 		{ RAM_END - 16 * SIZE, 1, 1, 1 },
@@ -1040,13 +1041,13 @@ static void r26_event_index_arithmetic(void)
 		driver_interrupts(q, false);
 		for (uint32_t n = 0; n < 70000; n++) {
 			const struct driver_buf buf = { BUF, 1, true };
-			unsigned int raised = echo.irq.raised;
+			unsigned int raised = echo.plug.irq.raised;
 
 			driver_write16(&echo.d, q->avail + 4 + 2 * SIZE, events[i]);
 			REQUIRE(driver_add(q, &buf, 1) >= 0);
 			REQUIRE(driver_wait_used(q, &head, &len));
 			/* One more was used: the device passed the event exactly when it is the one before it. */
-			REQUIRE((echo.irq.raised != raised) == ((uint16_t)n == events[i]));
+			REQUIRE((echo.plug.irq.raised != raised) == ((uint16_t)n == events[i]));
 		}
 		end();
 	}
@@ -1110,15 +1111,15 @@ static void r38_completion_after_reset_is_dropped(void)
 	driver_set_desc(q, 3, BUF, 8, WRITE, 0);
 	offer(3);
 	REQUIRE(echo.held == 2);
-	driver_read(&echo.d, ECHO_ARENA, before, sizeof(before));
-	raised = echo.irq.raised;
+	driver_read(&echo.d, PLUG_ARENA, before, sizeof(before));
+	raised = echo.plug.irq.raised;
 	echo.chain[0].in_len = echo.chain[0].in_count = 0;
 	echo_complete(&echo, 0);
-	CHECK_EQ(echo.irq.raised, raised);
-	driver_read(&echo.d, ECHO_ARENA, after, sizeof(after));
+	CHECK_EQ(echo.plug.irq.raised, raised);
+	driver_read(&echo.d, PLUG_ARENA, after, sizeof(after));
 	CHECK(!memcmp(before, after, sizeof(before)));
 	echo_complete(&echo, 1);
-	CHECK_EQ(echo.irq.raised, raised + 1);
+	CHECK_EQ(echo.plug.irq.raised, raised + 1);
 	CHECK(driver_take_used(q, &head, &len));
 	echo.hold = false;
 	CHECK(echo_works(&echo, q));

@@ -294,7 +294,7 @@ static void r14_bad_buffers(void)
 	} cases[] = {
 		{ { { UINT64_MAX - 7, 16, 1, WRITE } }, 1, "not in guest memory" },
 		{ { { RAM_END - 8, 16, 1, 0 } }, 1, "not in guest memory" },
-		{ { { ECHO_BASE + 0x50, 4, 1, WRITE } }, 1, "not in guest memory" },
+		{ { { PLUG_MMIO_BASE + 0x50, 4, 1, WRITE } }, 1, "not in guest memory" },
 		/* The end of the list is looked for all the same: its id is in the last descriptor. */
 		{ { { 0, 16, 0, NEXT }, { BUF, 1, 0, NEXT }, { BUF, 1, 1, WRITE } }, 3, "not in guest memory" },
 		{ { { BUF, 1, 0, NEXT | WRITE }, { BUF, 1, 1, 0 } }, 2, "readable buffer follows" },
@@ -344,7 +344,7 @@ static void r24_areas_where_they_cannot_be(void)
 		{ RAM_END - 2, 0, 0 },
 		{ RAM_END, 0, 0 },
 		{ RIG_RAM_BASE - 16, 0, 0 },
-		{ ECHO_BASE, 0, 0 },
+		{ PLUG_MMIO_BASE, 0, 0 },
 		{ 0, 0, 0 },
 		{ UINT64_MAX - 15, 0, 0 },
 	};
@@ -373,7 +373,7 @@ static void r26_event_arithmetic(void)
 	REQUIRE(q);
 	for (unsigned int n = 0; n < 2 * SIZE * SIZE * 2 * SIZE; n++) {
 		uint16_t event = (uint16_t)(n % (2 * SIZE)), from = q->used_next, pos = from, head;
-		unsigned int batch = 1 + n / (2 * SIZE) % SIZE, raised = echo.irq.raised;
+		unsigned int batch = 1 + n / (2 * SIZE) % SIZE, raised = echo.plug.irq.raised;
 		uint16_t off_wrap = (uint16_t)(event % SIZE | (event >= SIZE ? 0x8000 : 0));
 		bool want = false;
 		uint32_t len;
@@ -390,7 +390,7 @@ static void r26_event_arithmetic(void)
 		driver_notify(q);
 		q->added = 0;
 		rig_run(&echo.rig);
-		if ((echo.irq.raised != raised) != want)
+		if ((echo.plug.irq.raised != raised) != want)
 			TEST_FAIL_(
 				"from 0x%x, %u entries, event 0x%x: notified is not %d", from, batch, off_wrap, want);
 		for (unsigned int i = 0; i < batch; i++)
@@ -408,9 +408,9 @@ static void r26_reserved_event_flags(void)
 		begin(0, SIZE);
 		REQUIRE(q);
 		driver_write16(&echo.d, q->avail + 2, flags);
-		raised = echo.irq.raised;
+		raised = echo.plug.irq.raised;
 		CHECK(echo_works(&echo, q));
-		CHECK_EQ(echo.irq.raised - raised, (flags & 3) != VRING_PACKED_EVENT_FLAG_DISABLE);
+		CHECK_EQ(echo.plug.irq.raised - raised, (flags & 3) != VRING_PACKED_EVENT_FLAG_DISABLE);
 		echo_destroy(&echo);
 	}
 }

@@ -151,7 +151,7 @@ static void run(uint64_t features, bool sleeping)
 	}
 	interrupt_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	echo_init(&echo);
-	echo.mmio.irq = &irq;
+	echo.plug.mmio.irq = &irq;
 	q = driver_start(&echo.d, features, SIZE);
 	if (!q || pthread_create(&thread, NULL, device_thread, NULL)) {
 		CHECK(!"started");

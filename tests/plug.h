@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plugging a device under test in: each transport there is puts it on a rig's bus, where the driver of the same transport
+ * finds it. What has to be the same whatever is between driver and device is tested over all of them.
+ *
+ * A further transport is a row of plug_types, and its state a member of struct plug.
+ */
+#ifndef MINIVMM_TEST_PLUG_H
+#define MINIVMM_TEST_PLUG_H
+
+#include "driver.h"
+#include "rig.h"
+#include "test.h"
+#include "virtio/mmio.h"
+
+struct plug;
+
+struct plug_type {
+	const char *name;
+	const struct driver_transport *driver;
+	gpa_t base; /* for driver_init */
+	/* 0 or -errno. p->rig and p->irq are ready. */
+	int (*in)(struct plug *p, struct virtio *v);
+	void (*out)(struct plug *p);
+};
+
+struct plug {
+	const struct plug_type *type;
+	struct rig *rig;
+	struct rig_irq irq;
+	struct virtio_mmio mmio;
+	struct driver_local local;
+};
+
+#define PLUG_TYPES 1
+extern const struct plug_type plug_types[PLUG_TYPES];
+/* The one that plug_in uses: the first, virtio-mmio, in a test that does not run on all of them with plug_ways. */
+extern const struct plug_type *plug_type;
+extern const struct test_ways plug_ways;
+
+/* Where virtio-mmio has its registers, and the number of the interrupt of any of them. */
+#define PLUG_MMIO_BASE 0x0a003e00ULL
+#define PLUG_IRQ       47
+
+/* Memory of the driver; tests take buffers of their own below it. */
+#define PLUG_ARENA	(RIG_RAM_BASE + 4 * MiB)
+#define PLUG_ARENA_SIZE (2 * MiB)
+
+/* Puts v on the rig by plug_type, d at its registers. Ends the program when the host or the transport refuses. */
+void plug_in(struct plug *p, struct virtio *v, struct rig *rig, struct driver *d);
+/* Resets v and takes it off the rig. */
+void plug_out(struct plug *p);
+
+#endif
