@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The board: every device of the machine, placed on the bus at layout.h's addresses and described in the device tree on
+ * adjacent lines, so that the tree cannot drift from the machine. Not the machine's life, its RAM or its CPUs (machine.h).
+ *
+ * board.c has the platform's devices and the tree, board_virtio.c virtio devices and the transport each is reached by.
+ */
+#ifndef MINIVMM_BOARD_H
+#define MINIVMM_BOARD_H
+
+#include "accel.h"
+#include "boot.h"
+#include "core/bus.h"
+#include "core/mem.h"
+#include "dt.h"
+#include "error.h"
+#include "platform/exit.h"
+#include "platform/pl011.h"
+#include "platform/pl031.h"
+#include "platform/pl061.h"
+#include "virtio/blk.h"
+#include "virtio/mmio.h"
+#include "virtio/rng.h"
+
+struct machine_config;
+
+/* Where a virtio device is reached by its driver. */
+struct board_transport {
+	bool up;
+	struct virtio_mmio mmio;
+};
+
+struct board_disk {
+	struct virtio_blk blk;
+	struct board_transport transport;
+	bool up;
+};
+
+/* Zeroed, then filled in up to `dt` before board_build. */
+struct board {
+	/* All of it outlives the board. */
+	const struct machine_config *config;
+	struct accel *accel;
+	struct bus *bus;
+	struct mem *mem;
+	const struct boot_info *boot;
+
+	struct dt dt; /* in guest RAM at boot->dtb */
+	int dtb_size;
+	bool pl011_up, pl031_up, pl061_up, exit_up, rng_up;
+	struct pl011 pl011;
+	struct pl031 pl031;
+	struct pl061 pl061;
+	struct exit_reg exit;
+	struct virtio_rng rng;
+	struct board_transport rng_transport;
+	struct board_disk *disks; /* as many as there are options for */
+	unsigned int mmio_count; /* virtio-mmio transports handed out, from the highest slot down */
+};
+
+/* Devices and their description, written into guest RAM as they come up. 0, or -1 with *error; board_destroy either way. */
+must_check int board_build(struct board *board, struct error *error);
+/* Takes down whatever came up; harmless on a zeroed board. CPUs do not run any more. */
+void board_destroy(struct board *board);
+/* Does the host still work for a device? See accel_machine.busy. */
+bool board_busy(const struct board *board);
+
+/* For the board's own files. */
+/* The line of an SPI; NULL with *error. */
+struct irq *board_spi(struct board *board, uint32_t spi, struct error *error);
+/* ret as every device's init gives it, 0 or -errno, made 0 or -1 with *error: it failed for want of memory or descriptors. */
+must_check int board_placed(int ret, const char *what, struct error *error);
+/* In the order of the command line, which is the order of the guest's names for them. */
+must_check int board_place_virtio(struct board *board, struct error *error);
+void board_destroy_virtio(struct board *board);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtio devices on the board, and the transport each is reached by. See board.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "board.h"
+#include "dt_nodes.h"
+#include "layout.h"
+#include "machine.h"
+#include "term.h"
+
+/* Goes to the terminal of whoever runs the monitor: the guest's driver misbehaved, or a backend gave up. */
+static void report(struct virtio *v, const char *text)
+{
+	fprintf(stderr, "minivmm: %s: %s%s", v->class->name, text, term_newline());
+}
+
+/* The highest slot first, as QEMU's board hands them out; Linux numbers them in the order of the tree. */
+static int place_mmio(struct board *board, struct board_transport *transport, struct virtio *v, struct error *error)
+{
+	unsigned int slot = LAYOUT_VIRTIO_COUNT - 1 - board->mmio_count;
+	gpa_t base = LAYOUT_VIRTIO + slot * LAYOUT_VIRTIO_SIZE;
+	struct irq *irq = board_spi(board, LAYOUT_SPI_VIRTIO + slot, error);
+
+	if (!irq || board_placed(virtio_mmio_init(&transport->mmio, v, board->bus, base, irq), v->class->name, error))
+		return -1;
+	transport->up = true;
+	board->mmio_count++;
+	dt_add_virtio_mmio(&board->dt, base, LAYOUT_VIRTIO_SIZE, LAYOUT_SPI_VIRTIO + slot);
+	return 0;
+}
+
+static int place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
+	const struct feature_options *features, struct error *error)
+{
+	if (place_mmio(board, transport, v, error))
+		return -1;
+	v->report = report;
+	v->features_on = features->on;
+	v->features_off = features->off;
+	return 0;
+}
+
+static void destroy_transport(struct board_transport *transport)
+{
+	if (transport->up)
+		virtio_mmio_destroy(&transport->mmio);
+}
+
+static int place_rng(struct board *board, struct error *error)
+{
+	const struct machine_config *config = board->config;
+
+	if (!config->entropy)
+		return 0;
+	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, config->entropy), "virtio-rng", error))
+		return -1;
+	board->rng_up = true;
+	return place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_features, error);
+}
+
+static int place_disk(struct board *board, unsigned int i, struct error *error)
+{
+	const struct machine_config *config = board->config;
+	const struct disk_options *given = &config->options->disks[i];
+	const struct virtio_blk_options options = {
+		.queues = (uint16_t)given->queues,
+		.write_through = given->write_through,
+		.serial = given->id,
+	};
+	struct board_disk *disk = &board->disks[i];
+
+	if (board_placed(virtio_blk_init(&disk->blk, config->loop, board->mem, config->disks[i], &options),
+		    "virtio-blk", error))
+		return -1;
+	disk->up = true;
+	return place_transport(board, &disk->transport, &disk->blk.v, &given->features, error);
+}
+
+int board_place_virtio(struct board *board, struct error *error)
+{
+	const struct options *options = board->config->options;
+
+	board->disks = calloc(options->disk_count ? options->disk_count : 1, sizeof(*board->disks));
+	if (!board->disks)
+		return error_set(error, STATUS_HOST, "out of memory");
+	for (unsigned int i = 0; i <= options->disk_count; i++) {
+		if (i == options->rng_slot && place_rng(board, error))
+			return -1;
+		if (i < options->disk_count && place_disk(board, i, error))
+			return -1;
+	}
+	return 0;
+}
+
+void board_destroy_virtio(struct board *board)
+{
+	for (unsigned int i = 0; board->disks && i < board->config->options->disk_count; i++) {
+		struct board_disk *disk = &board->disks[i];
+
+		destroy_transport(&disk->transport);
+		if (disk->up)
+			virtio_blk_destroy(&disk->blk);
+	}
+	free(board->disks);
+	destroy_transport(&board->rng_transport);
+	if (board->rng_up)
+		virtio_rng_destroy(&board->rng);
+}
+
+/* A request that was taken and not answered: devices that keep some have a drain to wait for them. */
+static bool device_busy(const struct virtio *v)
+{
+	if (!v->class->drain || !virtio_running(v))
+		return false;
+	for (uint16_t i = 0; i < v->class->queue_count; i++)
+		if (v->queue[i].in_flight_count)
+			return true;
+	return false;
+}
+
+bool board_busy(const struct board *board)
+{
+	for (unsigned int i = 0; i < board->config->options->disk_count; i++)
+		if (device_busy(&board->disks[i].blk.v))
+			return true;
+	return false;
+}
