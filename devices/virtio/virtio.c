@@ -81,10 +81,15 @@ void virtio_attach(struct virtio *v, const struct virtio_transport *transport, v
 	v->transport_state = transport_state;
 }
 
-bool virtio_running(const struct virtio *v)
+bool virtio_started(const struct virtio *v)
 {
 	return (v->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
 	       VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
+bool virtio_running(const struct virtio *v)
+{
+	return virtio_started(v) && !v->held;
 }
 
 static uint64_t offered_features(struct virtio *v)
@@ -191,6 +196,18 @@ void virtio_resume(struct virtio *v)
 	ret = v->class->start_ioeventfd ? v->class->start_ioeventfd(v) : virtio_start_ioeventfd(v);
 	if (ret < 0)
 		cannot_start(v, -ret);
+}
+
+void virtio_hold(struct virtio *v, bool hold)
+{
+	if (v->held == hold)
+		return;
+	/* Before the hold: what is in flight ends as it would have, in the ring and with an interrupt. */
+	if (hold)
+		virtio_pause(v);
+	v->held = hold;
+	if (!hold)
+		virtio_resume(v);
 }
 
 static void reset(struct virtio *v)

@@ -108,6 +108,7 @@ struct virtio {
 	uint64_t driver_features; /* as written; frozen by FEATURES_OK */
 	uint32_t config_generation;
 	uint8_t status;
+	bool held; /* by virtio_hold */
 	bool reported; /* one message in each life */
 	/* Where messages go: the owner's, NULL for nowhere. text is one line without the device's name. */
 	void (*report)(struct virtio *v, const char *text);
@@ -144,6 +145,11 @@ void virtio_queue_enable(struct virtio *v, struct virtq *q);
 void virtio_queue_disable(struct virtio *v, struct virtq *q);
 /* A notification that was not taken as a doorbell. Ignored unless the queue can be served. */
 void virtio_queue_notify(struct virtio *v, uint32_t index);
+/*
+ * The transport does not let the device touch guest memory, or does again (PCI bus mastering). Held, it serves nothing and
+ * interrupts for no queue; what was in flight is done when the call returns. Let go, every queue is looked at once.
+ */
+void virtio_hold(struct virtio *v, bool hold);
 /* size bytes at offset of the configuration space; outside of it reads give 0 and writes are dropped. */
 void virtio_config_read(struct virtio *v, uint64_t offset, void *buf, unsigned int size);
 void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, unsigned int size);
@@ -160,7 +166,9 @@ static inline bool virtio_has_feature(const struct virtio *v, unsigned int bit)
 	return v->driver_features & VIRTIO_FEATURE(bit);
 }
 
-/* DRIVER_OK, and neither FAILED nor DEVICE_NEEDS_RESET: guest memory may be touched. */
+/* DRIVER_OK, and neither FAILED nor DEVICE_NEEDS_RESET: class->start was called. */
+bool virtio_started(const struct virtio *v);
+/* Started and not held: guest memory may be touched. */
 bool virtio_running(const struct virtio *v);
 /* One turn for q now: when something a device waited for has come. */
 void virtio_serve(struct virtio *v, struct virtq *q);

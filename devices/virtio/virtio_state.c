@@ -62,7 +62,7 @@ static void start_loaded(struct virtio *v, struct state *s)
 {
 	int ret;
 
-	if (state_failed(s) || !virtio_running(v) || !v->class->start)
+	if (state_failed(s) || !virtio_started(v) || !v->class->start)
 		return;
 	ret = v->class->start(v);
 	if (ret < 0)
