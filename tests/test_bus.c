@@ -131,6 +131,60 @@ static void doorbell_is_exact(void)
 	close(fd);
 }
 
+static void doorbell_of_any_value(void)
+{
+	static struct bus bus;
+	struct recorder r = { 0 };
+	struct bus_region a = region(&r, 0x1000, 0x100);
+	int fd = eventfd(0, EFD_NONBLOCK), other = eventfd(0, EFD_NONBLOCK);
+	struct doorbell any = { .addr = 0x1050, .size = 4, .any_value = true, .fd = fd };
+	struct doorbell zero = { .addr = 0x1050, .size = 2, .value = 0, .fd = other };
+
+	bus_init(&bus);
+	CHECK_EQ(bus_add(&bus, &a), 0);
+	CHECK_EQ(bus_add_doorbell(&bus, &any), 0);
+	CHECK_EQ(bus_add_doorbell(&bus, &zero), 0);
+	for (uint64_t value = 0; value <= UINT32_MAX; value = value * 2 + 1)
+		CHECK(bus_write(&bus, 0x1050, 4, value));
+	CHECK_EQ(signals(fd), 33);
+	CHECK_EQ(r.writes, 0);
+	/* Its width and its address are exact all the same. */
+	bus_write(&bus, 0x1050, 2, 5);
+	bus_write(&bus, 0x1050, 8, 5);
+	bus_write(&bus, 0x1051, 4, 5);
+	CHECK_EQ(r.writes, 3);
+	bus_write(&bus, 0x1050, 2, 0);
+	CHECK_EQ(signals(fd), 0);
+	CHECK_EQ(signals(other), 1);
+	bus_del_doorbell(&bus, &zero);
+	CHECK_EQ(bus.doorbell_count, 1);
+	bus_write(&bus, 0x1050, 4, 7);
+	CHECK_EQ(signals(fd), 1);
+	bus_del_doorbell(&bus, &any);
+	bus_write(&bus, 0x1050, 4, 7);
+	CHECK_EQ(signals(fd), 0);
+	CHECK_EQ(r.writes, 4);
+	close(fd);
+	close(other);
+}
+
+/* What a BAR that moves asks before it lets go of its place. */
+static void check_without_adding(void)
+{
+	static struct bus bus;
+	struct bus_region a = region(NULL, 0x1000, 0x100);
+
+	bus_init(&bus);
+	CHECK_EQ(bus_add(&bus, &a), 0);
+	CHECK_EQ(bus_check(&bus, 0x1100, 0x100), 0);
+	CHECK_EQ(bus_check(&bus, 0xf00, 0x100), 0);
+	CHECK_EQ(bus_check(&bus, 0xf00, 0x101), -EEXIST);
+	CHECK_EQ(bus_check(&bus, 0x10ff, 1), -EEXIST);
+	CHECK_EQ(bus_check(&bus, 0x2000, 0), -EINVAL);
+	CHECK_EQ(bus_check(&bus, UINT64_MAX, 2), -EINVAL);
+	CHECK_EQ(bus.region_count, 1);
+}
+
 struct fake_accel {
 	int answer;
 	unsigned int added, deleted;
@@ -157,7 +211,8 @@ static void accelerator_first(void)
 	static struct bus bus;
 	struct fake_accel a = { 0 };
 	int fd = eventfd(0, EFD_NONBLOCK);
-	struct doorbell hard = { 0x50, 4, 0, fd }, soft = { 0x50, 4, 1, fd }, bad = { 0x50, 4, 2, fd };
+	struct doorbell hard = { 0x50, 4, 0, false, fd }, soft = { 0x50, 4, 1, false, fd },
+			bad = { 0x50, 4, 2, false, fd };
 
 	bus_init(&bus);
 	bus_set_accel(&bus, &accel, &a);
@@ -181,6 +236,8 @@ static const struct test tests[] = {
 	TEST(dispatch),
 	TEST(overlap_refused),
 	TEST(doorbell_is_exact),
+	TEST(doorbell_of_any_value),
+	TEST(check_without_adding),
 	TEST(accelerator_first),
 };
 TEST_MAIN(tests)

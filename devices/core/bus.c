@@ -28,17 +28,26 @@ static unsigned int regions_up_to(const struct bus *bus, gpa_t addr)
 	return low;
 }
 
+int bus_check(const struct bus *bus, gpa_t base, uint64_t size)
+{
+	unsigned int at = regions_up_to(bus, base);
+
+	if (!size || size - 1 > UINT64_MAX - base)
+		return -EINVAL;
+	if (at && base - bus->region[at - 1]->base < bus->region[at - 1]->size)
+		return -EEXIST;
+	if (at < bus->region_count && bus->region[at]->base - base < size)
+		return -EEXIST;
+	return 0;
+}
+
 int bus_add(struct bus *bus, struct bus_region *region)
 {
-	unsigned int at;
+	unsigned int at = regions_up_to(bus, region->base);
+	int err = bus_check(bus, region->base, region->size);
 
-	if (!region->size || region->size - 1 > UINT64_MAX - region->base)
-		return -EINVAL;
-	at = regions_up_to(bus, region->base);
-	if (at && region->base - bus->region[at - 1]->base < bus->region[at - 1]->size)
-		return -EEXIST;
-	if (at < bus->region_count && bus->region[at]->base - region->base < region->size)
-		return -EEXIST;
+	if (err)
+		return err;
 	if (bus->region_count == BUS_MAX_REGIONS)
 		return -ENOSPC;
 	memmove(&bus->region[at + 1], &bus->region[at], (bus->region_count - at) * sizeof(bus->region[0]));

@@ -64,6 +64,9 @@ struct bus {
 
 void bus_init(struct bus *bus);
 
+/* What bus_add would say of a region there, but for -ENOSPC. 0: it is free. */
+must_check int bus_check(const struct bus *bus, gpa_t base, uint64_t size);
+
 /* -EINVAL: empty or wraps; -EEXIST: overlaps a region; -ENOSPC. */
 must_check int bus_add(struct bus *bus, struct bus_region *region);
 void bus_del(struct bus *bus, struct bus_region *region);

@@ -12,7 +12,10 @@
 
 #define PCI_ECAM_BUS_SIZE (1 * MiB) /* of one bus: 32 slots of 8 functions of 4 KiB */
 
-/* CPU addresses [base, base + size) reach the bus addresses that start at bus_base. size 0: no such window. */
+/*
+ * CPU addresses [base, base + size) reach the bus addresses that start at bus_base. size 0: no such window. A window holds
+ * no RAM: the bus, which refuses a BAR over anything else, knows of none.
+ */
 struct pci_window {
 	gpa_t base;
 	uint64_t bus_base, size;
@@ -23,7 +26,8 @@ struct pci_host_config {
 	gpa_t ecam;
 	struct pci_window io, mem32, mem64;
 	struct irq *intx[4]; /* level; pin of slot n goes to line (n + pin) % 4, INTA# being pin 0 */
-	const struct msi_ops *msi; /* NULL: devices have no MSI-X that could be sent, and offer none */
+	/* NULL: messages could not be sent, so pci_host_plug takes MSI-X away from devices that have it. */
+	const struct msi_ops *msi;
 	void *msi_opaque;
 };
 
@@ -42,11 +46,15 @@ void pci_host_destroy(struct pci_host *host);
 
 /*
  * Puts d into slot 1 to 31 or PCI_NO_SLOT, and assigns its BARs addresses, naturally aligned, from the start of the windows
- * (64-bit ones from mem64, or mem32 where there is no mem64), with decoding off. 0, -EEXIST: the slot is taken, -EINVAL: no
- * such slot, -ENOSPC: no slot or no room in a window.
+ * (64-bit ones from mem64, or mem32 where there is no mem64), with decoding off. Bus addresses below 0x1000 are given to
+ * none, but a guest may choose them. 0, -EEXIST: the slot is taken, -EINVAL: no such slot, -ENOSPC: no slot or no room in a
+ * window.
  */
 must_check int pci_host_plug(struct pci_host *host, struct pci_device *d, unsigned int slot);
-/* BARs off the bus, line withdrawn, message interrupts freed. Harmless when not plugged. */
+/*
+ * BARs off the bus (the device is told), line withdrawn, message interrupts and MSI-X table freed, vectors in use or not.
+ * Harmless when not plugged; then only frees what pci_add_msix allocated.
+ */
 void pci_host_unplug(struct pci_device *d);
 
 /* The line that INTA# of a slot is wired to, 0 to 3: for the device tree's interrupt-map. */
