@@ -148,6 +148,17 @@ void pci_bar_write(struct pci_device *d, unsigned int offset, unsigned int size,
 	show(d, n);
 }
 
+void pci_bar_set_written(struct pci_device *d, unsigned int n, const uint32_t written[2])
+{
+	struct pci_bar *bar = &d->bar[n];
+
+	if (!bar->mapped)
+		return;
+	bar->written[0] = written[0];
+	bar->written[1] = written[1];
+	show(d, n);
+}
+
 static bool map_one(struct pci_device *d, struct pci_bar *bar)
 {
 	if (!cpu_address(d->host, bar, bar->addr, &bar->region.base) || bus_add(d->host->config.bus, &bar->region))

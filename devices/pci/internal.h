@@ -3,7 +3,14 @@
 #ifndef MINIVMM_PCI_INTERNAL_H
 #define MINIVMM_PCI_INTERNAL_H
 
+#include <linux/pci_regs.h>
+
 #include "host.h"
+
+/* Bits of Status that a one clears (PCI 3.0, 6.2.3). */
+#define PCI_STATUS_W1C                                                                                                 \
+	(PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT | PCI_STATUS_REC_MASTER_ABORT | \
+		PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY)
 
 /* config.c: the type 0 header of a device about to be plugged. */
 void pci_config_init(struct pci_device *d);
@@ -25,6 +32,8 @@ void pci_bars_unmap(struct pci_device *d, uint16_t space);
 void pci_bars_reset(struct pci_device *d);
 /* The guest's write to the six registers; offset counts from the first. */
 void pci_bar_write(struct pci_device *d, unsigned int offset, unsigned int size, uint32_t value);
+/* For loading: the halves written last to a BAR that is mapped. */
+void pci_bar_set_written(struct pci_device *d, unsigned int n, const uint32_t written[2]);
 
 /* msix.c: something changed that decides whether vectors can be sent. */
 void pci_msix_update(struct pci_device *d);
@@ -32,6 +41,8 @@ void pci_msix_update(struct pci_device *d);
 void pci_msix_control_changed(struct pci_device *d, uint16_t before);
 /* Every entry masked and empty. MSI-X is off. */
 void pci_msix_reset(struct pci_device *d);
+/* The vector's bit in the PBA. */
+bool pci_msix_pending(struct pci_device *d, unsigned int vector);
 /* Frees interrupts and table. */
 void pci_msix_free(struct pci_device *d);
 

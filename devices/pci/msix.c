@@ -76,7 +76,7 @@ static bool route(struct pci_device *d, struct pci_msix_entry *e)
 	return e->routed;
 }
 
-static bool signalled(struct pci_device *d, unsigned int vector)
+bool pci_msix_pending(struct pci_device *d, unsigned int vector)
 {
 	const struct pci_msix_entry *e = &d->msix.entry[vector];
 
@@ -101,7 +101,7 @@ static void update(struct pci_device *d, unsigned int vector)
 		e->live = false;
 		return;
 	}
-	if (signalled(d, vector))
+	if (pci_msix_pending(d, vector))
 		irq_raise(e->irq);
 	e->pending = false;
 	e->live = true;
@@ -136,8 +136,13 @@ void pci_msix_use(struct pci_device *d, unsigned int vector)
 
 	assert(pci_has_vector(d, vector));
 	e->users++;
-	if (!e->live)
-		e->live = allowed(d, e) && route(d, e);
+	if (e->live || !allowed(d, e) || !route(d, e))
+		return;
+	e->live = true;
+	/* Nobody used it, so this came with a snapshot. */
+	if (e->pending)
+		irq_raise(e->irq);
+	e->pending = false;
 }
 
 void pci_msix_unuse(struct pci_device *d, unsigned int vector)
@@ -219,7 +224,7 @@ uint64_t pci_msix_pba_read(struct pci_device *d, uint64_t offset, unsigned int s
 
 	/* A bit each, so eight vectors a byte. The rest of the last word is reserved. */
 	for (unsigned int i = 0; i < size * 8 && offset < end / 8 + 1; i++)
-		if (offset * 8 + i < end && signalled(d, (unsigned int)(offset * 8) + i))
+		if (offset * 8 + i < end && pci_msix_pending(d, (unsigned int)(offset * 8) + i))
 			value |= 1ULL << i;
 	return value;
 }

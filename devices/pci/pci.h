@@ -182,7 +182,11 @@ uint64_t pci_msix_pba_read(struct pci_device *d, uint64_t offset, unsigned int s
  */
 void pci_device_reset(struct pci_device *d);
 
-/* Configuration space, BARs and MSI-X, saved and loaded by one list; what is loaded passes the guest's checks. */
+/*
+ * Configuration space, BARs and MSI-X, saved and loaded by one list, inside the device's own section; what is loaded
+ * passes the guest's checks. Loading resets first, calls the hooks as the guest's writes would, and leaves claiming
+ * vectors (before or after) to the device.
+ */
 void pci_device_state(struct pci_device *d, struct state *s);
 
 #endif
