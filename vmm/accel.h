@@ -15,6 +15,7 @@
 #include "core/irq.h"
 #include "core/loop.h"
 #include "core/mem.h"
+#include "core/mirror.h"
 #include "error.h"
 #include "options.h"
 #include "stats.h"
@@ -56,6 +57,11 @@ struct accel_ops {
 	int (*map)(struct accel *accel, const struct mem_region *region, struct error *error);
 	/* The line of an SPI below LAYOUT_SPIS, owned by the accelerator; NULL with *error filled. */
 	struct irq *(*spi)(struct accel *accel, uint32_t spi, struct error *error);
+	/*
+	 * Memory for registers at [base, base + size), rounded up to the host's pages, that the guest reads without an exit; owned
+	 * by the accelerator, at most one. NULL, or no such function: it cannot be had, and reads come by the bus.
+	 */
+	struct mirror *(*mirror)(struct accel *accel, gpa_t base, uint64_t size);
 	/* CPU 0 starts at entry with x0 = dtb, the others wait for PSCI CPU_ON. Returns when the threads run. */
 	int (*start)(struct accel *accel, gpa_t entry, gpa_t dtb, struct error *error);
 	/* In place of loop_run, whose contract it has; NULL: loop_run. */

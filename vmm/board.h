@@ -12,6 +12,7 @@
 #include "boot.h"
 #include "core/bus.h"
 #include "core/mem.h"
+#include "core/mirror.h"
 #include "dt.h"
 #include "error.h"
 #include "platform/exit.h"
@@ -55,6 +56,7 @@ struct board {
 	struct virtio_rng rng;
 	struct board_transport rng_transport;
 	struct board_disk *disks; /* as many as there are options for */
+	struct mirror *mirror; /* of all virtio-mmio registers; NULL: reads exit */
 	unsigned int mmio_count; /* virtio-mmio transports handed out, from the highest slot down */
 };
 

@@ -15,6 +15,17 @@ static void report(struct virtio *v, const char *text)
 	fprintf(stderr, "minivmm: %s: %s%s", v->class->name, text, term_newline());
 }
 
+/* So that the guest reads the registers without an exit, where the accelerator can do that. The first transport asks. */
+static void mirror_registers(struct board *board, struct virtio_mmio *transport)
+{
+	const struct accel_ops *ops = board->accel->ops;
+
+	if (!board->mmio_count && ops->mirror)
+		board->mirror = ops->mirror(board->accel, LAYOUT_VIRTIO, LAYOUT_VIRTIO_COUNT * LAYOUT_VIRTIO_SIZE);
+	if (board->mirror)
+		virtio_mmio_mirror(transport, board->mirror);
+}
+
 /* The highest slot first, as QEMU's board hands them out; Linux numbers them in the order of the tree. */
 static int place_mmio(struct board *board, struct board_transport *transport, struct virtio *v, struct error *error)
 {
@@ -25,6 +36,7 @@ static int place_mmio(struct board *board, struct board_transport *transport, st
 	if (!irq || board_placed(virtio_mmio_init(&transport->mmio, v, board->bus, base, irq), v->class->name, error))
 		return -1;
 	transport->up = true;
+	mirror_registers(board, &transport->mmio);
 	board->mmio_count++;
 	dt_add_virtio_mmio(&board->dt, base, LAYOUT_VIRTIO_SIZE, LAYOUT_SPI_VIRTIO + slot);
 	return 0;
@@ -33,12 +45,10 @@ static int place_mmio(struct board *board, struct board_transport *transport, st
 static int place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
 	const struct feature_options *features, struct error *error)
 {
-	if (place_mmio(board, transport, v, error))
-		return -1;
 	v->report = report;
 	v->features_on = features->on;
 	v->features_off = features->off;
-	return 0;
+	return place_mmio(board, transport, v, error);
 }
 
 static void destroy_transport(struct board_transport *transport)

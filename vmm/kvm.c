@@ -249,6 +249,7 @@ static void kvm_destroy(struct accel *accel)
 		close(kvm->vm_fd);
 	if (kvm->dev_fd >= 0)
 		close(kvm->dev_fd);
+	kvm_mirror_destroy(kvm);
 	if (kvm->pvtime_host)
 		munmap(kvm->pvtime_host, LAYOUT_PVTIME_SIZE);
 	free(kvm->irq_stats);
@@ -272,6 +273,7 @@ static int create_stats(struct kvm *kvm, struct error *error)
 static const struct accel_ops kvm_accel_ops = {
 	.map = kvm_map,
 	.spi = kvm_irq_spi,
+	.mirror = kvm_mirror_create,
 	.start = kvm_start,
 	.stop = kvm_stop,
 	.collect_stats = kvm_collect_stats,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The KVM accelerator's insides, shared by kvm.c (VM and memory), kvm_irq.c (lines and doorbells), gic.c and vcpu.c. The rest
- * of the monitor sees struct accel only. References are to Documentation/virt/kvm/api.rst and devices/ beside it.
+ * The KVM accelerator's insides, shared by kvm.c (VM and memory), kvm_irq.c (lines and doorbells), kvm_mirror.c, gic.c and
+ * vcpu.c. The rest of the monitor sees struct accel only. References are to Documentation/virt/kvm/api.rst and devices/ beside it.
  */
 #ifndef MINIVMM_KVM_H
 #define MINIVMM_KVM_H
@@ -26,6 +26,13 @@ struct kvm_line {
 	bool asserted; /* the device's level, under the machine lock */
 };
 
+/* One: the registers of all virtio-mmio transports. */
+struct kvm_mirror {
+	struct mirror mirror; /* host NULL: there is none */
+	struct kvm *kvm;
+	unsigned int slot;
+};
+
 struct vcpu {
 	struct kvm *kvm;
 	unsigned int index;
@@ -43,12 +50,12 @@ struct kvm {
 	struct accel_machine *machine;
 	const struct options *options;
 	int dev_fd, vm_fd, gic_fd;
-	uint64_t host_page;
 	size_t run_size; /* of each vCPU's kvm_run mapping */
 	unsigned int slot_count; /* memory slots in use */
 	struct kvm_vcpu_init init; /* target and features every vCPU is initialised with */
 	bool pvtime;
 	void *pvtime_host; /* LAYOUT_PVTIME_SIZE bytes, NULL when not used */
+	struct kvm_mirror mirror;
 	bool stopping; /* atomic: vCPU threads leave their loop at the next interruption */
 	struct vcpu *vcpu;
 	struct stats *irq_stats; /* of the devices' calls, under the machine lock; NULL without --stats */
@@ -76,6 +83,10 @@ struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error);
 must_check int kvm_irq_init(struct kvm *kvm, struct error *error);
 void kvm_irq_destroy(struct kvm *kvm);
 extern const struct doorbell_ops kvm_doorbell_ops;
+
+/* See accel_ops.mirror. Once. Destroyed after the VM. */
+struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size);
+void kvm_mirror_destroy(struct kvm *kvm);
 
 /* Creates and initialises vCPU index: features finalised, registers at their reset values, MPIDR in accel.mpidr. */
 must_check int vcpu_create(struct vcpu *vcpu, struct kvm *kvm, unsigned int index, struct error *error);

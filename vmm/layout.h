@@ -8,7 +8,7 @@
  *	0x0802_0000  GICv2M			0x0903_0000  PL061, SPI 7
  *	0x0808_0000  ITS			0x090a_0000  stolen-time pages, 64 KiB
  *	0x080a_0000  GICR, 123 x 128 KiB	0x090d_0000  exit register (minivmm's own)
- *	0x0a00_0000  virtio-mmio, 32 x 0x200, SPI 16..47
+ *	0x0a00_0000  virtio-mmio, 32 x 0x200, SPI 16..47; nothing else below 0x0a01_0000, which one host page may hold
  *	0x4000_0000  RAM
  *	0x40_1000_0000  PCI ECAM: where RAM has to end
  */

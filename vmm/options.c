@@ -176,6 +176,7 @@ static int set_kvm(struct options *options, const struct row *row, char *value, 
 	static const struct keyval_key keys[] = {
 		{ "ioeventfd", KEYVAL_SWITCH, offsetof(struct options, ioeventfd) },
 		{ "irqfd", KEYVAL_SWITCH, offsetof(struct options, irqfd) },
+		{ "mmio-mirror", KEYVAL_SWITCH, offsetof(struct options, mirror) },
 	};
 
 	(void)row;
@@ -219,7 +220,7 @@ static const struct row rows[] = {
 	{ "cpus", "N", "1 to 123 CPUs, at most 8 on a GICv2 host (default 1)", set_cpus },
 	{ "cpu-features", "LIST", "hide what the host has: pmu=off,sve=off,pauth=off,\nsteal-time=off",
 		set_cpu_features },
-	{ "kvm", "LIST", "slower paths, for tests: ioeventfd=off,irqfd=off", set_kvm },
+	{ "kvm", "LIST", "slower paths, for tests: ioeventfd=off,irqfd=off,\nmmio-mirror=off", set_kvm },
 	{ .help = "Devices" },
 	{ "console", "WHERE",
 		"stdio, pty, file=PATH or unix=PATH (default stdio, where\nCtrl-A X quits and Ctrl-A H "
@@ -359,6 +360,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		.rng_seed = true,
 		.ioeventfd = true,
 		.irqfd = true,
+		.mirror = true,
 		.pmu = true,
 		.sve = true,
 		.pauth = true,

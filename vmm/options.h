@@ -64,6 +64,7 @@ struct options {
 	bool kaslr; /* default true: kaslr-seed in /chosen */
 	bool rng_seed; /* default true: rng-seed in /chosen */
 	bool ioeventfd; /* default true; off: doorbells exit to user space (--kvm ioeventfd=off) */
+	bool mirror; /* default true; off: reads of virtio-mmio registers exit (--kvm mmio-mirror=off) */
 	bool irqfd; /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
 	bool pmu, sve, pauth,
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */

@@ -6,7 +6,9 @@
  */
 #include "mmio.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -19,10 +21,22 @@ static struct virtq *selected(struct virtio_mmio *t)
 	return virtio_queue(t->v, t->queue_sel);
 }
 
+static void show_word(struct virtio_mmio *t, uint32_t offset, uint32_t value)
+{
+	uint32_t *word = &t->shown[offset / 4];
+
+	if (*word == value)
+		return;
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	mirror_publish(t->mirror, word);
+}
+
 /* The one place where InterruptStatus changes. */
 static void mmio_set_interrupt(struct virtio_mmio *t, uint32_t status)
 {
 	t->interrupt_status = status;
+	if (t->shown)
+		show_word(t, VIRTIO_MMIO_INTERRUPT_STATUS, status);
 }
 
 static void mmio_interrupt(struct virtio_mmio *t, uint32_t bit)
@@ -64,6 +78,65 @@ static uint32_t read_control(struct virtio_mmio *t, uint32_t offset)
 	case VIRTIO_MMIO_CONFIG_GENERATION: return t->v->config_generation;
 	default: return 0;
 	}
+}
+
+/* All that can be read; what is not here reads as 0 and stays 0. */
+static void show_control(struct virtio_mmio *t)
+{
+	static const uint16_t readable[] = {
+		VIRTIO_MMIO_MAGIC_VALUE,
+		VIRTIO_MMIO_VERSION,
+		VIRTIO_MMIO_DEVICE_ID,
+		VIRTIO_MMIO_VENDOR_ID,
+		VIRTIO_MMIO_DEVICE_FEATURES,
+		VIRTIO_MMIO_QUEUE_NUM_MAX,
+		VIRTIO_MMIO_QUEUE_READY,
+		VIRTIO_MMIO_INTERRUPT_STATUS,
+		VIRTIO_MMIO_STATUS,
+		VIRTIO_MMIO_SHM_LEN_LOW,
+		VIRTIO_MMIO_SHM_LEN_HIGH,
+		VIRTIO_MMIO_SHM_BASE_LOW,
+		VIRTIO_MMIO_SHM_BASE_HIGH,
+		VIRTIO_MMIO_CONFIG_GENERATION,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(readable); i++)
+		show_word(t, readable[i], read_control(t, readable[i]));
+}
+
+static void show_config(struct virtio_mmio *t, const uint32_t *config)
+{
+	for (uint32_t i = 0; i < VIRTIO_CONFIG_MAX / 4; i++)
+		show_word(t, VIRTIO_MMIO_CONFIG + 4 * i, config[i]);
+}
+
+static void read_config(struct virtio_mmio *t, uint32_t *config)
+{
+	memset(config, 0, VIRTIO_CONFIG_MAX);
+	virtio_config_read(t->v, 0, config, t->v->class->config_size);
+}
+
+/*
+ * Brings the mirror up to date after something that may have changed any register. The configuration space changes out of
+ * sight: a driver takes a wide field with several reads and compares ConfigGeneration before and after (virtio 2.5.3), and
+ * whatever the order of our stores, one that fits between two of them would see no change in it.
+ */
+static void show(struct virtio_mmio *t)
+{
+	uint32_t config[VIRTIO_CONFIG_MAX / 4];
+	bool hide;
+
+	if (!t->shown)
+		return;
+	read_config(t, config);
+	hide = memcmp(config, &t->shown[VIRTIO_MMIO_CONFIG / 4], sizeof(config));
+	if (hide)
+		mirror_hide(t->mirror, true);
+	show_control(t);
+	if (!hide)
+		return;
+	show_config(t, config);
+	mirror_hide(t->mirror, false);
 }
 
 static void set_half(gpa_t *addr, bool high, uint32_t value)
@@ -158,6 +231,9 @@ static void mmio_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 		virtio_config_write(t->v, offset - VIRTIO_MMIO_CONFIG, &value, size);
 	else if (size == 4 && offset % 4 == 0)
 		write_control(t, (uint32_t)offset, (uint32_t)value);
+	/* The two of a running device: one changes InterruptStatus alone, the other nothing. */
+	if (offset != VIRTIO_MMIO_INTERRUPT_ACK && offset != VIRTIO_MMIO_QUEUE_NOTIFY)
+		show(t);
 }
 
 /* Names as virtio 4.2.2 spells them; the older QueueNum and QueueNumMax are QueueSize and QueueSizeMax there. */
@@ -215,6 +291,11 @@ static void mmio_notify_queue(struct virtio *v, struct virtq *q)
 static void mmio_notify_config(struct virtio *v)
 {
 	mmio_interrupt(v->transport_state, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static void mmio_changed(struct virtio *v)
+{
+	show(v->transport_state);
 }
 
 static int mmio_set_doorbell(struct virtio *v, struct virtq *q, int fd, bool on)
@@ -276,6 +357,7 @@ static void mmio_state(struct virtio *v, struct state *s)
 static const struct virtio_transport mmio_transport = {
 	.notify_queue = mmio_notify_queue,
 	.notify_config = mmio_notify_config,
+	.changed = mmio_changed,
 	.set_doorbell = mmio_set_doorbell,
 	.call_fd = mmio_call_fd,
 	.reset = mmio_reset,
@@ -300,8 +382,22 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio *v, struct bus *bus, g
 	return bus_add(bus, &t->region);
 }
 
+void virtio_mmio_mirror(struct virtio_mmio *t, struct mirror *mirror)
+{
+	uint32_t config[VIRTIO_CONFIG_MAX / 4];
+
+	assert(t->region.base >= mirror->base && t->region.base - mirror->base <= mirror->size - VIRTIO_MMIO_SIZE);
+	t->mirror = mirror;
+	t->shown = (void *)(mirror->host + (t->region.base - mirror->base));
+	read_config(t, config);
+	show_control(t);
+	show_config(t, config);
+}
+
 void virtio_mmio_destroy(struct virtio_mmio *t)
 {
 	virtio_set_status(t->v, 0);
 	bus_del(t->bus, &t->region);
+	for (uint32_t offset = 0; t->shown && offset < VIRTIO_MMIO_SIZE; offset += 4)
+		show_word(t, offset, 0);
 }

@@ -351,9 +351,16 @@ void virtio_notify_queue(struct virtio *v, struct virtq *q)
 		v->transport->notify_queue(v, q);
 }
 
+void virtio_changed(struct virtio *v)
+{
+	if (v->transport && v->transport->changed)
+		v->transport->changed(v);
+}
+
 void virtio_notify_config(struct virtio *v)
 {
 	v->config_generation++;
+	virtio_changed(v);
 	/* virtio 2.1.2: no notification before DRIVER_OK. */
 	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK && v->transport)
 		v->transport->notify_config(v);

@@ -76,6 +76,11 @@ struct virtio_class {
 struct virtio_transport {
 	void (*notify_queue)(struct virtio *v, struct virtq *q);
 	void (*notify_config)(struct virtio *v);
+	/*
+	 * Status, configuration space or its generation changed, and no access of the driver's did it; before the interrupt
+	 * that tells. NULL: the transport keeps no copy of them.
+	 */
+	void (*changed)(struct virtio *v);
 	/* Makes the guest's notification of q a signal on fd, or undoes it. -errno: it will come by virtio_queue_notify. */
 	int (*set_doorbell)(struct virtio *v, struct virtq *q, int fd, bool on);
 	/* An eventfd that interrupts the driver for q, -1 when only notify_queue can. */
@@ -174,6 +179,8 @@ bool virtio_running(const struct virtio *v);
 void virtio_serve(struct virtio *v, struct virtq *q);
 /* Interrupts the driver if it asked to hear of what was pushed; for pushes outside queue_notify. */
 void virtio_notify_queue(struct virtio *v, struct virtq *q);
+/* Tells the transport so, with nothing for the driver to hear. */
+void virtio_changed(struct virtio *v);
 /* The configuration space changed: a new generation, and an interrupt if the driver runs. */
 void virtio_notify_config(struct virtio *v);
 /* The device cannot go on: why is reported, DEVICE_NEEDS_RESET is set, nothing is served until the reset. */

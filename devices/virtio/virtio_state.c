@@ -105,4 +105,5 @@ void virtio_state(struct virtio *v, struct state *s)
 	/* Half a state is none. */
 	if (state_failed(s))
 		virtio_set_status(v, 0);
+	virtio_changed(v);
 }
