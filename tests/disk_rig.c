@@ -60,11 +60,12 @@ void disk_begin_device(void (*change)(struct virtio_blk_options *options))
 
 	rig_init(&disk.rig);
 	block_memory_init(&disk.memory, &disk.rig.loop);
+	disk.block = &disk.memory.block;
 	if (change)
 		change(&options);
 	disk.reports = 0;
 	disk.said[0] = '\0';
-	must(!virtio_blk_init(&disk.blk, &disk.rig.loop, &disk.rig.mem, &disk.memory.block, &options), "no device");
+	must(!virtio_blk_init(&disk.blk, &disk.rig.loop, &disk.rig.mem, disk.block, &options), "no device");
 	disk.blk.v.report = report;
 	disk.blk.v.features_on = ring_features;
 	plug_in(&disk.plug, &disk.blk.v, &disk.rig, &disk.d);
@@ -92,7 +93,7 @@ void disk_end(void)
 {
 	plug_out(&disk.plug);
 	virtio_blk_destroy(&disk.blk);
-	block_destroy(&disk.memory.block);
+	block_destroy(disk.block);
 	rig_destroy(&disk.rig);
 }
 

@@ -30,6 +30,7 @@ struct disk_rig {
 	struct plug plug;
 	struct driver d;
 	struct driver_queue *q; /* the first, or only, one */
+	struct block *block; /* what is behind it: &memory.block */
 	struct block_memory memory;
 	struct virtio_blk blk;
 	unsigned int reports;
@@ -41,7 +42,7 @@ extern struct disk_rig disk;
 extern uint64_t disk_ring;
 extern const struct test_ways disk_ways;
 
-/* The device alone; `change` changes its options or disk.memory.block before it is there. */
+/* The device alone; `change` changes its options, disk.memory.block or disk.block before it is there. */
 void disk_begin_device(void (*change)(struct virtio_blk_options *options));
 /* The device and its driver with one queue, which does not accept the features `without`. */
 void disk_begin_with(uint64_t without, void (*change)(struct virtio_blk_options *options));

@@ -157,33 +157,101 @@ static void four_queues(struct virtio_blk_options *options)
 	options->queues = 4;
 }
 
-/* One queue takes all requests: the others have their turn as soon as some are done. */
-static void several_queues_share(void)
+/* A queue full of flushes, at most `most` of them, and its kick. */
+static unsigned int fill_queue(unsigned int i, unsigned int most)
 {
-	unsigned int added[4] = { 0 }, taken[4] = { 0 };
+	struct driver_queue *q = &disk.d.queue[i];
+	unsigned int added = 0;
+
+	while (added < most && disk_add(q, added, VIRTIO_BLK_T_FLUSH, 0, 0) >= 0)
+		added++;
+	driver_kick(q);
+	rig_run(&disk.rig);
+	return added;
+}
+
+static unsigned int take_all(unsigned int i)
+{
+	unsigned int taken = 0;
 	uint16_t head;
 	uint32_t len;
 
+	while (driver_take_used(&disk.d.queue[i], &head, &len))
+		taken++;
+	return taken;
+}
+
+/* Four queues with far more than there are requests for: most of it waits in the rings. */
+static bool begin_waiting(unsigned int added[4])
+{
 	disk_begin_device(four_queues);
-	REQUIRE(disk_start(4));
-	CHECK(disk.d.features & DISK_F(MQ));
+	if (!disk_start(4))
+		return false;
 	disk.memory.hold = true;
-	for (uint16_t i = 0; i < 4; i++) {
-		while (added[i] < 100 && disk_add(&disk.d.queue[i], added[i], VIRTIO_BLK_T_FLUSH, 0, 0) >= 0)
-			added[i]++;
-		driver_kick(&disk.d.queue[i]);
-		rig_run(&disk.rig);
-	}
+	for (unsigned int i = 0; i < 4; i++)
+		added[i] = fill_queue(i, 100);
 	CHECK_EQ(disk.memory.count, BLOCK_MAX_IN_FLIGHT);
+	CHECK(disk.blk.waiting);
+	return true;
+}
+
+/* One queue takes all requests: the others have their turn as soon as some are done. */
+static void several_queues_share(void)
+{
+	unsigned int added[4];
+
+	REQUIRE(begin_waiting(added));
+	CHECK(disk.d.features & DISK_F(MQ));
 	for (unsigned int n = 0; n < 400 && disk.memory.count; n++)
 		block_memory_release(&disk.memory, 0);
 	rig_run(&disk.rig);
-	for (uint16_t i = 0; i < 4; i++) {
-		while (driver_take_used(&disk.d.queue[i], &head, &len))
-			taken[i]++;
-		CHECK_EQ(taken[i], added[i]);
-	}
+	for (unsigned int i = 0; i < 4; i++)
+		CHECK_EQ(take_all(i), added[i]);
 	CHECK(!disk.blk.waiting);
+	disk_end();
+}
+
+/* A pause drains what is in flight and begins nothing, though requests are free again; the resume goes on with the rest. */
+static void r75_pause_while_queues_wait(void)
+{
+	unsigned int added[4];
+	struct state s;
+
+	REQUIRE(begin_waiting(added));
+	virtio_pause(&disk.blk.v);
+	disk.memory.hold = false;
+	rig_run(&disk.rig);
+	CHECK_EQ(disk.memory.count, 0);
+	CHECK_EQ(disk.memory.submitted, BLOCK_MAX_IN_FLIGHT);
+	state_save(&s);
+	virtio_state(&disk.blk.v, &s);
+	CHECK_EQ(state_finish(&s), 0);
+	state_destroy(&s);
+	virtio_resume(&disk.blk.v);
+	rig_run(&disk.rig);
+	for (unsigned int i = 0; i < 4; i++)
+		CHECK_EQ(take_all(i), added[i]);
+	CHECK(!disk.blk.waiting);
+	disk_end();
+}
+
+/* The queue that has all the requests is taken away: those that wait for some have their turn without a kick of theirs. */
+static void r38_queue_reset_lets_others_go_on(void)
+{
+	unsigned int added;
+
+	disk_begin_device(four_queues);
+	REQUIRE(disk_start(4));
+	disk.memory.hold = true;
+	REQUIRE(fill_queue(0, BLOCK_MAX_IN_FLIGHT) == BLOCK_MAX_IN_FLIGHT);
+	added = fill_queue(1, 10);
+	CHECK_EQ(disk.memory.submitted, BLOCK_MAX_IN_FLIGHT);
+	CHECK(disk.d.transport->queue_reset(&disk.d, 0));
+	CHECK_EQ(disk.memory.count, added);
+	disk.memory.hold = false;
+	while (disk.memory.count)
+		block_memory_release(&disk.memory, 0);
+	CHECK_EQ(take_all(1), added);
 	disk_end();
 }
 
@@ -282,7 +350,9 @@ static const struct test tests[] = {
 	TEST(r38_reset_with_requests_in_flight),
 	TEST(several_queues_share),
 	TEST(r38_queue_reset_in_flight),
+	TEST(r38_queue_reset_lets_others_go_on),
 	TEST(r75_pause_drains),
+	TEST(r75_pause_while_queues_wait),
 	TEST(state_of_another_disk_is_refused),
 };
 

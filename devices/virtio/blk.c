@@ -339,6 +339,7 @@ static void blk_queue_reset(struct virtio *v, struct virtq *q)
 	blk_serve_waiting(d);
 }
 
+/* Queues that wait for requests go on waiting: virtio_resume looks at every one of them. */
 static void blk_drain(struct virtio *v)
 {
 	struct virtio_blk *d = blk_of(v);
