@@ -10,6 +10,7 @@
 
 #include "keyval.h"
 #include "options_device.h"
+#include "options_place.h"
 
 struct row {
 	const char *name; /* NULL: a heading */
@@ -121,11 +122,13 @@ static int set_console(struct options *options, const struct row *row, char *val
 static int set_rng(struct options *options, const struct row *row, char *value, struct error *error)
 {
 	struct rng_text {
-		const char *source, *features;
-	} text = { NULL, NULL };
+		const char *source, *features, *bus, *addr;
+	} text = { NULL, NULL, NULL, NULL };
 	static const struct keyval_key keys[] = {
 		{ "source", KEYVAL_STRING, offsetof(struct rng_text, source) },
 		{ "features", KEYVAL_STRING, offsetof(struct rng_text, features) },
+		{ "bus", KEYVAL_STRING, offsetof(struct rng_text, bus) },
+		{ "addr", KEYVAL_STRING, offsetof(struct rng_text, addr) },
 	};
 
 	(void)row;
@@ -133,7 +136,8 @@ static int set_rng(struct options *options, const struct row *row, char *value, 
 	options->rng_slot = options->disk_count;
 	options->rng_features = (struct feature_options){ 0, 0 };
 	if (keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), &text, error) ||
-		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error))
+		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error) ||
+		place_options_parse("--rng", text.bus, text.addr, &options->rng_place, error))
 		return -1;
 	options->rng_source = text.source;
 	return 0;
@@ -145,6 +149,12 @@ static int set_no_rng(struct options *options, const struct row *row, char *valu
 	options->rng = false;
 	options->rng_source = NULL;
 	return 0;
+}
+
+static int set_transport(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	(void)row;
+	return transport_parse("--transport ", value, &options->transport, error);
 }
 
 static int set_disk(struct options *options, const struct row *row, char *value, struct error *error)
@@ -171,16 +181,43 @@ static int set_cpu_features(struct options *options, const struct row *row, char
 	return keyval_parse("--cpu-features", value, keys, ARRAY_SIZE(keys), options, error);
 }
 
+static int set_msi(struct options *options, const char *value, struct error *error)
+{
+	static const char *const kinds[] = { [MSI_AUTO] = "auto", [MSI_ITS] = "its", [MSI_V2M] = "v2m" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(value, kinds[i]))
+			continue;
+		options->msi = (enum msi_kind)i;
+		return 0;
+	}
+	return error_set(error, STATUS_USAGE, "--kvm: msi=%s: write auto, its or v2m", value);
+}
+
 static int set_kvm(struct options *options, const struct row *row, char *value, struct error *error)
 {
+	struct kvm_text {
+		const char *msi;
+		bool ioeventfd, irqfd, mirror;
+	} text = {
+		.ioeventfd = options->ioeventfd,
+		.irqfd = options->irqfd,
+		.mirror = options->mirror,
+	};
 	static const struct keyval_key keys[] = {
-		{ "ioeventfd", KEYVAL_SWITCH, offsetof(struct options, ioeventfd) },
-		{ "irqfd", KEYVAL_SWITCH, offsetof(struct options, irqfd) },
-		{ "mmio-mirror", KEYVAL_SWITCH, offsetof(struct options, mirror) },
+		{ "ioeventfd", KEYVAL_SWITCH, offsetof(struct kvm_text, ioeventfd) },
+		{ "irqfd", KEYVAL_SWITCH, offsetof(struct kvm_text, irqfd) },
+		{ "mmio-mirror", KEYVAL_SWITCH, offsetof(struct kvm_text, mirror) },
+		{ "msi", KEYVAL_STRING, offsetof(struct kvm_text, msi) },
 	};
 
 	(void)row;
-	return keyval_parse("--kvm", value, keys, ARRAY_SIZE(keys), options, error);
+	if (keyval_parse("--kvm", value, keys, ARRAY_SIZE(keys), &text, error))
+		return -1;
+	options->ioeventfd = text.ioeventfd;
+	options->irqfd = text.irqfd;
+	options->mirror = text.mirror;
+	return text.msi ? set_msi(options, text.msi, error) : 0;
 }
 
 static int set_action(struct options *options, const struct row *row, char *value, struct error *error)
@@ -220,7 +257,7 @@ static const struct row rows[] = {
 	{ "cpus", "N", "1 to 123 CPUs, at most 8 on a GICv2 host (default 1)", set_cpus },
 	{ "cpu-features", "LIST", "hide what the host has: pmu=off,sve=off,pauth=off,\nsteal-time=off",
 		set_cpu_features },
-	{ "kvm", "LIST", "slower paths, for tests: ioeventfd=off,irqfd=off,\nmmio-mirror=off", set_kvm },
+	{ "kvm", "LIST", "slower paths, for tests: ioeventfd=off,irqfd=off,\nmmio-mirror=off,msi=v2m", set_kvm },
 	{ .help = "Devices" },
 	{ "console", "WHERE",
 		"stdio, pty, file=PATH or unix=PATH (default stdio, where\nCtrl-A X quits and Ctrl-A H "
@@ -231,6 +268,7 @@ static const struct row rows[] = {
 		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
 		"aio=io_uring|threads,\nfeatures=+ring_packed,-event_idx",
 		set_disk },
+	{ "transport", "mmio|pci", "bus of virtio devices (default mmio); one: bus=, addr=N", set_transport },
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
 	{ "no-rng", NULL, "no virtio-rng device", set_no_rng },
 	{ .help = "Looking inside" },
@@ -356,6 +394,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		.memory = 256 * MiB,
 		.cpus = 1,
 		.rng = true,
+		.transport = TRANSPORT_MMIO,
 		.kaslr = true,
 		.rng_seed = true,
 		.ioeventfd = true,
@@ -373,7 +412,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 			return 0;
 	}
 	settle_defaults(options);
-	return check_together(options, error);
+	return check_together(options, error) || place_options_settle(options, error) ? -1 : 0;
 }
 
 #define HELP_COLUMN 22

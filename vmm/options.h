@@ -28,6 +28,18 @@ enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, C
 /* What is to be done; everything but ACTION_RUN ends before a machine exists. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
 
+/* Where a virtio device is reached. TRANSPORT_DEFAULT does not outlive options_parse. */
+enum transport { TRANSPORT_DEFAULT, TRANSPORT_MMIO, TRANSPORT_PCI };
+
+/* What PCI devices send their messages to: an ITS where the host has one, else a GICv2M frame; or the one that is named. */
+enum msi_kind { MSI_AUTO, MSI_ITS, MSI_V2M };
+
+/* bus=pci,addr=3 of a device. */
+struct place_options {
+	enum transport bus;
+	unsigned int slot; /* of the PCI bus, 1 to 31, each once; 0 where bus is mmio */
+};
+
 /* features=+x,-y of a virtio device: bits. */
 struct feature_options {
 	uint64_t on, off; /* offered though not by default, and not offered */
@@ -40,6 +52,7 @@ struct disk_options {
 	bool write_through; /* default false: cache=writeback */
 	const char *id; /* serial number, NULL: none */
 	struct feature_options features;
+	struct place_options place;
 };
 
 struct options {
@@ -55,9 +68,13 @@ struct options {
 	bool rng; /* default true */
 	const char *rng_source; /* NULL: getrandom */
 	struct feature_options rng_features;
+	struct place_options rng_place;
 	unsigned int rng_slot; /* disks in front of it on the command line, default 0 */
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	unsigned int disk_count;
+	enum transport transport; /* of virtio devices without a bus=, default TRANSPORT_MMIO */
+	bool pci; /* some device is on the PCI bus; without one there is none */
+	enum msi_kind msi; /* default MSI_AUTO (--kvm msi=its|v2m) */
 	enum console_kind console; /* default CONSOLE_STDIO */
 	const char *console_path; /* CONSOLE_FILE, CONSOLE_UNIX */
 	const char *dump_dtb; /* write the device tree here and exit 0 without running; NULL: no */

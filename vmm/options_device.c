@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "keyval.h"
+#include "options_place.h"
 #include "virtio/blk.h"
 #include "virtio/virtio.h"
 
@@ -54,7 +55,7 @@ static int parse_word(
 
 /* What the text of --disk is cut up into. */
 struct disk_text {
-	const char *path, *aio, *cache, *id, *features;
+	const char *path, *aio, *cache, *id, *features, *bus, *addr;
 	bool ro, direct;
 	uint64_t queues, logical, physical;
 };
@@ -72,6 +73,8 @@ static int parse_disk(struct disk_text *text, char *value, struct error *error)
 		{ "physical", KEYVAL_SIZE, offsetof(struct disk_text, physical) },
 		{ "id", KEYVAL_STRING, offsetof(struct disk_text, id) },
 		{ "features", KEYVAL_STRING, offsetof(struct disk_text, features) },
+		{ "bus", KEYVAL_STRING, offsetof(struct disk_text, bus) },
+		{ "addr", KEYVAL_STRING, offsetof(struct disk_text, addr) },
 	};
 
 	if (keyval_parse("--disk", value, keys, ARRAY_SIZE(keys), text, error))
@@ -91,11 +94,13 @@ int disk_options_parse(struct disk_options *disk, char *value, struct error *err
 	static const char *const caches[] = { "writeback", "writethrough" };
 	struct disk_text text = { .queues = 1 };
 	struct feature_options features = { 0, 0 };
+	struct place_options place;
 	size_t aio, cache;
 
 	if (parse_disk(&text, value, error) || parse_word("aio", text.aio, aios, ARRAY_SIZE(aios), &aio, error) ||
 		parse_word("cache", text.cache, caches, ARRAY_SIZE(caches), &cache, error) ||
-		feature_options_parse("--disk", text.features, virtio_blk_feature_bit, &features, error))
+		feature_options_parse("--disk", text.features, virtio_blk_feature_bit, &features, error) ||
+		place_options_parse("--disk", text.bus, text.addr, &place, error))
 		return -1;
 	*disk = (struct disk_options){
 		.file = {
@@ -110,6 +115,7 @@ int disk_options_parse(struct disk_options *disk, char *value, struct error *err
 		.write_through = cache,
 		.id = text.id,
 		.features = features,
+		.place = place,
 	};
 	return 0;
 }
