@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# A disk of 64 MiB in the host's page cache, read and written past the guest's own: by one request at a time or by several, each
+# going out again as soon as it has come back.
+# transports: mmio pci
+dd if=/dev/zero of=/tmp/disk bs=1M count=64 2>/dev/null
+initrd=/io.cpio disk=/tmp/disk better=higher
+
+# load NAME COUNT SETTINGS: iops and the exits of one load.
+load() {
+	cmdline="$quiet bench=blk count=$2 $3"
+	vm --counters || return
+	case $3 in
+	*size=131072*) figure "blk: $1, $transport" MB/s "$(calculate "$2 * 131072 * 1000 / $(value after)")" ;;
+	*) figure "blk: $1, $transport" kIOPS "$(calculate "$2 * 1e6 / $(value after)")" ;;
+	esac
+	better=lower
+	figure "blk: exits to user space for a request, $1, $transport" exits "$(exits_per_request mmio_exit_user "$2")"
+	figure "blk: MMIO exits KVM serves for a request, $1, $transport" exits "$(exits_per_request mmio_exit_kernel "$2")"
+	better=higher
+}
+
+load "4 KiB random read, depth 1" 4000 "op=read random=1" || return
+load "4 KiB random write, depth 1" 4000 "op=write random=1"
+load "4 KiB random read, depth 16" 8000 "op=read random=1 depth=16"
+load "4 KiB random write, depth 16" 8000 "op=write random=1 depth=16"
+load "128 KiB sequential read, depth 1" 500 "op=read size=131072"
+load "128 KiB sequential read, depth 8" 500 "op=read size=131072 depth=8"
