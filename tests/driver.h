@@ -41,6 +41,8 @@ struct driver_access {
 };
 
 struct driver_transport {
+	/* The kind of device: VIRTIO_ID_x. */
+	uint32_t (*device_id)(struct driver *d);
 	uint8_t (*get_status)(struct driver *d);
 	void (*set_status)(struct driver *d, uint8_t status);
 	/* Feature bits 32 * word and up. */
@@ -95,11 +97,34 @@ struct driver_queue {
 	unsigned int kicks; /* notifications really sent */
 };
 
+/*
+ * What driver_pci found out about its function. Memory BARs are taken to be where their registers say, bus addresses
+ * being CPU addresses.
+ */
+struct driver_pci {
+	bool up; /* found and enabled; the first access does that */
+	gpa_t common, isr, device, notify, msix; /* CPU addresses of the structures and of the MSI-X table */
+	uint32_t notify_step;
+	unsigned int vectors; /* 0: no MSI-X, or not used */
+	uint16_t notify_off[DRIVER_MAX_QUEUES];
+};
+
+/* What messages there can be in this machine: vector n sends data + n to addr. For driver_pci. */
+struct driver_messages {
+	gpa_t addr;
+	uint32_t data;
+	/* Those that came since the last call, a bit each; sees to it that they are counted as seen. */
+	uint32_t (*take)(void *opaque);
+	void *opaque;
+};
+
 struct driver {
 	const struct driver_access *access;
 	void *access_opaque;
 	const struct driver_transport *transport;
-	gpa_t base; /* of the transport's registers */
+	gpa_t base; /* of the transport's registers; PCI: of the function's configuration space */
+	struct driver_pci pci;
+	struct driver_messages messages;
 	gpa_t arena, arena_end; /* what driver_alloc still has */
 	gpa_t arena_start;
 	uint64_t features; /* negotiated */
@@ -114,6 +139,10 @@ struct driver_local {
 };
 extern const struct driver_access driver_local_access;
 extern const struct driver_transport driver_mmio;
+/* With a message for configuration changes and one for each queue, and with INTx. */
+extern const struct driver_transport driver_pci, driver_pci_intx;
+/* Looks up anew where the function's registers are: its BARs were moved. */
+void driver_pci_locate(struct driver *d);
 
 /* [arena, arena + size) is RAM the driver may use. */
 void driver_init(struct driver *d, const struct driver_access *access, void *opaque,

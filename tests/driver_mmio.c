@@ -23,6 +23,11 @@ static void write_addr(struct driver *d, uint32_t low, gpa_t addr)
 	reg_write(d, low + 4, (uint32_t)(addr >> 32));
 }
 
+static uint32_t mmio_device_id(struct driver *d)
+{
+	return reg_read(d, VIRTIO_MMIO_DEVICE_ID);
+}
+
 static uint8_t mmio_get_status(struct driver *d)
 {
 	return (uint8_t)reg_read(d, VIRTIO_MMIO_STATUS);
@@ -110,6 +115,7 @@ static uint32_t mmio_config_generation(struct driver *d)
 }
 
 const struct driver_transport driver_mmio = {
+	.device_id = mmio_device_id,
 	.get_status = mmio_get_status,
 	.set_status = mmio_set_status,
 	.get_features = mmio_get_features,

@@ -10,8 +10,10 @@
 
 #include "driver.h"
 #include "rig.h"
+#include "rig_pci.h"
 #include "test.h"
 #include "virtio/mmio.h"
+#include "virtio/pci.h"
 
 struct plug;
 
@@ -22,6 +24,7 @@ struct plug_type {
 	/* 0 or -errno. p->rig and p->irq are ready. */
 	int (*in)(struct plug *p, struct virtio *v);
 	void (*out)(struct plug *p);
+	bool (*interrupted)(struct plug *p);
 };
 
 struct plug {
@@ -29,18 +32,27 @@ struct plug {
 	struct rig *rig;
 	struct rig_irq irq;
 	struct virtio_mmio mmio;
+	struct rig_pci bridge;
+	struct virtio_pci pci;
+	unsigned int seen[RIG_MSIS]; /* messages of each interrupt that the driver has taken */
 	struct driver_local local;
 };
 
-#define PLUG_TYPES 1
+enum { PLUG_MMIO, PLUG_PCI, PLUG_PCI_INTX, PLUG_TYPES };
 extern const struct plug_type plug_types[PLUG_TYPES];
 /* The one that plug_in uses: the first, virtio-mmio, in a test that does not run on all of them with plug_ways. */
 extern const struct plug_type *plug_type;
 extern const struct test_ways plug_ways;
 
-/* Where virtio-mmio has its registers, and the number of the interrupt of any of them. */
+/* Where virtio-mmio has its registers, and the number of its interrupt. */
 #define PLUG_MMIO_BASE 0x0a003e00ULL
 #define PLUG_IRQ       47
+
+/* Where a PCI function has its configuration space. Its vector n sends PLUG_MESSAGE + n to PLUG_MESSAGES. */
+#define PLUG_SLOT     3
+#define PLUG_PCI_BASE (RIG_ECAM + PLUG_SLOT * 0x8000)
+#define PLUG_MESSAGES 0x08020040ULL
+#define PLUG_MESSAGE  48
 
 /* Memory of the driver; tests take buffers of their own below it. */
 #define PLUG_ARENA	(RIG_RAM_BASE + 4 * MiB)
@@ -50,5 +62,9 @@ extern const struct test_ways plug_ways;
 void plug_in(struct plug *p, struct virtio *v, struct rig *rig, struct driver *d);
 /* Resets v and takes it off the rig. */
 void plug_out(struct plug *p);
+/* Is the driver being interrupted: a line up, or a message that it has not taken? */
+bool plug_interrupted(struct plug *p);
+/* d, a copy of the driver of another plug of the same type, drives what is plugged in here. */
+void plug_adopt(struct plug *p, struct driver *d);
 
 #endif

@@ -205,10 +205,10 @@ static void reset_is_complete_when_the_write_returns(void)
 
 	CHECK(echo_works(&echo, q));
 	virtio_notify_config(&echo.v);
-	CHECK(echo.plug.irq.level);
+	CHECK(plug_interrupted(&echo.plug));
 	driver_set_status(&echo.d, 0);
 	CHECK_EQ(driver_status(&echo.d), 0);
-	CHECK(!echo.plug.irq.level);
+	CHECK(!plug_interrupted(&echo.plug));
 	CHECK_EQ(take_interrupt(), 0);
 	CHECK(!echo.d.transport->queue_ready(&echo.d, 0));
 	CHECK_EQ(echo.v.driver_features, 0);

@@ -267,7 +267,7 @@ static void needs_reset_from_the_device(void)
 	virtio_fail(&echo.v, "the test says so");
 	CHECK_STR(echo.said, "the test says so");
 	CHECK_EQ(driver_status(&echo.d), RUNNING | NEEDS_RESET);
-	CHECK(echo.plug.irq.level);
+	CHECK(plug_interrupted(&echo.plug));
 	CHECK_EQ(take_interrupt(), INT_CONFIG);
 	CHECK(echo.d.transport->config_generation(&echo.d) != generation);
 	CHECK(!echo_works(&echo, q));
