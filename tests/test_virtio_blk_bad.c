@@ -7,6 +7,110 @@
 
 #include "disk_rig.h"
 
+/* Chains that virtio-blk itself finds wrong, and what it writes for each: nothing where there is no room for a status. */
+static const struct bad_chain {
+	const char *what;
+	uint32_t out, in;
+} bad_chains[] = {
+	{ "no status", 16, 0 },
+	{ "nothing at all", 0, 0 },
+	{ "a header cut short", 15, 1 },
+};
+
+static int add_bad(const struct bad_chain *bad)
+{
+	const struct driver_buf bufs[] = { { DISK_HEADER, bad->out, false }, { DISK_STATUS, bad->in, true } };
+
+	disk_put_header(DISK_HEADER, VIRTIO_BLK_T_IN, 0);
+	return driver_add(disk.q, bufs, 2);
+}
+
+static void r08_the_loop_sleeps_after_an_error(void)
+{
+	disk_begin();
+	for (size_t i = 0; i < ARRAY_SIZE(bad_chains); i++) {
+		uint16_t head;
+		uint32_t len;
+
+		CHECK(add_bad(&bad_chains[i]) >= 0);
+		driver_notify(disk.q);
+		CHECK(rig_run(&disk.rig) < 10);
+		CHECK_EQ(loop_run_once(&disk.rig.loop, 0), 0);
+		CHECK(driver_take_used(disk.q, &head, &len));
+	}
+	/* A stop and a reset still get through. */
+	virtio_pause(&disk.blk.v);
+	virtio_resume(&disk.blk.v);
+	CHECK(disk_works());
+	CHECK(disk_start(1));
+	CHECK(disk_works());
+	disk_end();
+}
+
+/* More than the queue has entries and the device has requests, so that one that leaks anything runs dry. */
+static void r09_many_bad_chains_then_a_good_one(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bad_chains); i++) {
+		unsigned int answers = 0;
+		uint16_t head;
+		uint32_t len;
+
+		disk_begin();
+		for (unsigned int n = 0; n < VIRTIO_BLK_QUEUE_SIZE + BLOCK_MAX_IN_FLIGHT + 1U; n++) {
+			CHECK(add_bad(&bad_chains[i]) >= 0);
+			/* Some alone, some in batches. */
+			if (n % 3 == 0)
+				continue;
+			driver_kick(disk.q);
+			rig_run(&disk.rig);
+			while (driver_take_used(disk.q, &head, &len)) {
+				answers++;
+				CHECK_EQ(len, bad_chains[i].in);
+			}
+		}
+		driver_kick(disk.q);
+		rig_run(&disk.rig);
+		while (driver_take_used(disk.q, &head, &len))
+			answers++;
+		if (answers != VIRTIO_BLK_QUEUE_SIZE + BLOCK_MAX_IN_FLIGHT + 1U)
+			TEST_FAIL_("%s: %u answers", bad_chains[i].what, answers);
+		CHECK_EQ(disk.memory.submitted, 0);
+		CHECK_EQ(disk.reports, 1);
+		CHECK(disk_works());
+		disk_end();
+	}
+}
+
+/* Descriptors of no bytes, wherever they point to, are not there: in front, between and behind the parts of a request. */
+static void r15_zero_length_descriptors(void)
+{
+	static const gpa_t addrs[] = { 0, DISK_DATA, RIG_RAM_BASE + RIG_RAM_SIZE, UINT64_MAX };
+
+	disk_begin();
+	for (size_t i = 0; i < ARRAY_SIZE(addrs); i++) {
+		const gpa_t at = addrs[i];
+		const struct driver_buf bufs[] = { { at, 0, false }, { DISK_HEADER, 16, false }, { at, 0, false },
+			{ at, 0, true }, { DISK_DATA, 512, true }, { at, 0, true }, { DISK_STATUS, 1, true },
+			{ at, 0, true } };
+		const struct driver_buf nothing[] = { { at, 0, false }, { at, 0, true } };
+		uint32_t used = 99;
+		uint16_t head;
+
+		disk_put_header(DISK_HEADER, VIRTIO_BLK_T_IN, 5);
+		disk_fill(DISK_DATA, 0x55, 512);
+		disk_fill(DISK_STATUS, DISK_NOT_STATUS, 1);
+		REQUIRE(driver_add(disk.q, bufs, 8) >= 0 && driver_wait_used(disk.q, &head, &used));
+		CHECK_EQ(disk_byte(DISK_STATUS), VIRTIO_BLK_S_OK);
+		CHECK_EQ(used, 513);
+		CHECK(disk_is_pattern(DISK_DATA, 5ULL * 512, 512));
+		/* And a chain of nothing else. */
+		REQUIRE(driver_add(disk.q, nothing, 2) >= 0 && driver_wait_used(disk.q, &head, &used));
+		CHECK_EQ(used, 0);
+	}
+	CHECK(disk_works());
+	disk_end();
+}
+
 static void r10_bad_chains_do_not_stop_it(void)
 {
 	uint16_t head;
@@ -276,7 +380,10 @@ static void r52_parts(void)
 }
 
 static const struct test tests[] = {
+	TEST(r08_the_loop_sleeps_after_an_error),
+	TEST(r09_many_bad_chains_then_a_good_one),
 	TEST(r10_bad_chains_do_not_stop_it),
+	TEST(r15_zero_length_descriptors),
 	TEST(r16_huge_requests),
 	TEST(r19_missing_parts),
 	TEST(r20_request_cut_anywhere),
