@@ -56,7 +56,7 @@ int pci_add_capability(struct pci_device *d, uint8_t id, const void *bytes, cons
 	return (int)at;
 }
 
-void pci_config_hide(struct pci_device *d, unsigned int cap)
+void pci_config_hide(struct pci_device *d, unsigned int cap, unsigned int len)
 {
 	unsigned int link = PCI_CAPABILITY_LIST;
 
@@ -65,6 +65,8 @@ void pci_config_hide(struct pci_device *d, unsigned int cap)
 		link = d->config[link] + PCI_CAP_LIST_NEXT;
 	}
 	d->config[link] = d->config[cap + PCI_CAP_LIST_NEXT];
+	memset(d->config + cap, 0, len);
+	memset(d->writable + cap, 0, len);
 }
 
 void pci_config_init(struct pci_device *d)
@@ -153,6 +155,15 @@ static void store(struct pci_device *d, unsigned int offset, unsigned int size, 
 	}
 }
 
+static bool any_writable(const struct pci_device *d, unsigned int offset, unsigned int size)
+{
+	uint8_t bits = 0;
+
+	for (unsigned int i = 0; i < size; i++)
+		bits |= d->writable[offset + i];
+	return bits;
+}
+
 /* Registers that share an aligned word with this access have a say in it. */
 static bool same_word(unsigned int offset, unsigned int reg)
 {
@@ -180,7 +191,7 @@ void pci_config_write(struct pci_device *d, unsigned int offset, unsigned int si
 		pci_msix_control_changed(d, before);
 	} else {
 		store(d, offset, size, value);
-		if (offset >= PCI_STD_HEADER_SIZEOF && offset < d->cap_end && d->ops->config_written)
+		if (offset >= PCI_STD_HEADER_SIZEOF && any_writable(d, offset, size) && d->ops->config_written)
 			d->ops->config_written(d, offset, size);
 	}
 }

@@ -126,7 +126,7 @@ int pci_host_plug(struct pci_host *host, struct pci_device *d, unsigned int slot
 	if (host->slot[slot])
 		return -EEXIST;
 	if (d->msix.count && !host->config.msi) {
-		pci_config_hide(d, d->msix.cap);
+		pci_config_hide(d, d->msix.cap, PCI_CAP_MSIX_SIZEOF);
 		pci_msix_free(d);
 	}
 	pci_config_init(d);

@@ -17,8 +17,8 @@ void pci_config_init(struct pci_device *d);
 /* The guest's access: size is 1, 2 or 4, offset a multiple of it below PCI_CONFIG_SIZE. */
 uint32_t pci_config_read(struct pci_device *d, unsigned int offset, unsigned int size);
 void pci_config_write(struct pci_device *d, unsigned int offset, unsigned int size, uint32_t value);
-/* Takes a capability that was added out of the list again. */
-void pci_config_hide(struct pci_device *d, unsigned int cap);
+/* Takes a capability of len bytes out of the list again and leaves zeros. */
+void pci_config_hide(struct pci_device *d, unsigned int cap, unsigned int len);
 
 /* host.c: withdraws or drives the device's line by intx_level, MSI-X Enable and Interrupt Disable. */
 void pci_intx_update(struct pci_device *d);

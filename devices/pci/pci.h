@@ -69,7 +69,10 @@ struct pci_device_ops {
 	 */
 	uint32_t (*window_read)(struct pci_device *d, unsigned int offset, unsigned int size);
 	void (*window_write)(struct pci_device *d, unsigned int offset, unsigned int size, uint32_t value);
-	/* The guest wrote configuration bytes that are no business of the host's (in a vendor capability). After the fact. */
+	/*
+	 * The guest wrote configuration bytes, some of which can be written, that are no business of the host's (in a vendor
+	 * capability). After the fact. offset is from the start of the configuration space.
+	 */
 	void (*config_written)(struct pci_device *d, unsigned int offset, unsigned int size);
 	/*
 	 * A vector can from now on be sent, or cannot any more: MSI-X enabled, bus mastering, function mask, the vector's own
