@@ -13,6 +13,14 @@
 enum { GIC_SPI = 0, GIC_PPI = 1 };
 enum { IRQ_EDGE_RISING = 1, IRQ_LEVEL_HIGH = 4 };
 
+/*
+ * A PCI address' first cell (IEEE 1275 PCI binding, 2.2.1.1): the space, and the slot's place in it. 64-bit memory is
+ * prefetchable: its BARs are, and Linux finds fault with any other window of 4 GiB and more.
+ */
+enum { PCI_SPACE_IO = 0x01000000, PCI_SPACE_MEM32 = 0x02000000, PCI_SPACE_MEM64 = 0x43000000 };
+#define PCI_SLOT_SHIFT 11
+#define PCI_REQUESTERS 0x10000
+
 /* PPI numbers, INTID - 16 (Arm BSA, table of PPI INTIDs). */
 enum { PPI_TIMER_SECURE = 13, PPI_TIMER_PHYS = 14, PPI_TIMER_VIRT = 11, PPI_TIMER_HYP = 10, PPI_PMU = 7 };
 
@@ -153,27 +161,110 @@ static void begin_gic(struct dt *dt, struct dt_range first, struct dt_range seco
 	dt_cells(dt, "reg", cells, COUNT(cells));
 }
 
-void dt_add_gic_v3(struct dt *dt, struct dt_range dist, struct dt_range redist, const struct dt_range *its)
+static void add_msi(struct dt *dt, const struct dt_msi *msi)
 {
-	begin_gic(dt, dist, redist);
-	dt_str(dt, "compatible", "arm,gic-v3");
-	dt_u32(dt, "#redistributor-regions", 1);
-	if (its) {
-		dt_begin_at(dt, "its", its->base);
+	if (msi->its.size) {
+		dt_begin_at(dt, "its", msi->its.base);
 		dt_u32(dt, "phandle", DT_PHANDLE_ITS);
 		dt_str(dt, "compatible", "arm,gic-v3-its");
 		dt_empty(dt, "msi-controller");
 		dt_u32(dt, "#msi-cells", 1);
-		dt_reg(dt, its->base, its->size);
+		dt_reg(dt, msi->its.base, msi->its.size);
 		dt_end(dt);
 	}
+	if (msi->v2m.size) {
+		/* Which SPIs are its, its registers say. */
+		dt_begin_at(dt, "v2m", msi->v2m.base);
+		dt_u32(dt, "phandle", DT_PHANDLE_V2M);
+		dt_str(dt, "compatible", "arm,gic-v2m-frame");
+		dt_empty(dt, "msi-controller");
+		dt_reg(dt, msi->v2m.base, msi->v2m.size);
+		dt_end(dt);
+	}
+}
+
+void dt_add_gic_v3(struct dt *dt, struct dt_range dist, struct dt_range redist, const struct dt_msi *msi)
+{
+	begin_gic(dt, dist, redist);
+	dt_str(dt, "compatible", "arm,gic-v3");
+	dt_u32(dt, "#redistributor-regions", 1);
+	add_msi(dt, msi);
 	dt_end(dt);
 }
 
-void dt_add_gic_v2(struct dt *dt, struct dt_range dist, struct dt_range cpu)
+void dt_add_gic_v2(struct dt *dt, struct dt_range dist, struct dt_range cpu, const struct dt_msi *msi)
 {
 	begin_gic(dt, dist, cpu);
 	dt_str(dt, "compatible", "arm,cortex-a15-gic");
+	add_msi(dt, msi);
+	dt_end(dt);
+}
+
+/* Seven cells of "ranges": the bus address of a space, the CPU's, the size. */
+static size_t pci_range(uint32_t *cells, uint32_t space, uint64_t bus, struct dt_range cpu)
+{
+	const uint64_t numbers[] = { bus, cpu.base, cpu.size };
+
+	cells[0] = space;
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		cells[1 + 2 * i] = (uint32_t)(numbers[i] >> 32);
+		cells[2 + 2 * i] = (uint32_t)numbers[i];
+	}
+	return 1 + 2 * COUNT(numbers);
+}
+
+static void add_pci_ranges(struct dt *dt, const struct dt_pcie *pcie)
+{
+	uint32_t cells[21];
+	size_t count = pci_range(cells, PCI_SPACE_IO, 0, pcie->io);
+
+	count += pci_range(cells + count, PCI_SPACE_MEM32, pcie->mem32.base, pcie->mem32);
+	if (pcie->mem64.size)
+		count += pci_range(cells + count, PCI_SPACE_MEM64, pcie->mem64.base, pcie->mem64);
+	dt_cells(dt, "ranges", cells, count);
+}
+
+/* Slots repeat after four, as lines do: the mask leaves the slot's low two bits and the pin. */
+static void add_pci_interrupts(struct dt *dt, uint32_t first)
+{
+	const uint32_t mask[] = { 3u << PCI_SLOT_SHIFT, 0, 0, 7 };
+	uint32_t cells[16 * 10], *cell = cells;
+
+	for (uint32_t slot = 0; slot < 4; slot++)
+		for (uint32_t pin = 0; pin < 4; pin++) {
+			/* The child's address and pin, INTA# being 1; the parent, its address (of two cells), its interrupt. */
+			const uint32_t row[10] = { slot << PCI_SLOT_SHIFT, 0, 0, pin + 1, DT_PHANDLE_GIC, 0, 0, GIC_SPI,
+				first + (slot + pin) % 4, IRQ_LEVEL_HIGH };
+
+			for (size_t i = 0; i < COUNT(row); i++)
+				*cell++ = row[i];
+		}
+	dt_u32(dt, "#interrupt-cells", 1);
+	dt_cells(dt, "interrupt-map-mask", mask, COUNT(mask));
+	dt_cells(dt, "interrupt-map", cells, COUNT(cells));
+}
+
+/* bindings/pci/host-generic-pci.yaml and pci-msi.txt. */
+void dt_add_pcie(struct dt *dt, const struct dt_pcie *pcie)
+{
+	const uint32_t bus_range[] = { 0, 0 };
+	const uint32_t msi_map[] = { 0, DT_PHANDLE_ITS, 0, PCI_REQUESTERS };
+
+	dt_begin_at(dt, "pcie", pcie->ecam.base);
+	dt_str(dt, "compatible", "pci-host-ecam-generic");
+	dt_str(dt, "device_type", "pci");
+	dt_u32(dt, "#address-cells", 3);
+	dt_u32(dt, "#size-cells", 2);
+	dt_u32(dt, "linux,pci-domain", 0);
+	dt_cells(dt, "bus-range", bus_range, COUNT(bus_range));
+	dt_empty(dt, "dma-coherent");
+	dt_reg(dt, pcie->ecam.base, pcie->ecam.size);
+	add_pci_ranges(dt, pcie);
+	add_pci_interrupts(dt, pcie->intx_spi);
+	if (pcie->msi->its.size)
+		dt_cells(dt, "msi-map", msi_map, COUNT(msi_map));
+	else if (pcie->msi->v2m.size)
+		dt_u32(dt, "msi-parent", DT_PHANDLE_V2M);
 	dt_end(dt);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The nodes of the machine's device tree, one function a kind. Numbers in, node out: addresses and interrupt numbers are
  * the caller's, so that a device is placed and described on adjacent lines. Only what exists is described: no caches (KVM
- * fabricates CLIDR_EL1), no flash, no PCIe until there is some.
+ * fabricates CLIDR_EL1), no flash, no PCIe without a device on it.
  *
  * Interrupts: spi counts from 0 as the GIC binding does; the INTID is 32 more. gicv2_cpus is how many vCPUs a GICv2 machine
  * has: only there does the third cell of a PPI carry a CPU mask (bindings/interrupt-controller/arm,gic.yaml); 0 means GICv3.
@@ -16,7 +16,7 @@
 #include "dt.h"
 
 /* What one node may point at in another. Fixed, so that the root can name the interrupt controller before it is written. */
-enum dt_phandle { DT_PHANDLE_GIC = 1, DT_PHANDLE_ITS, DT_PHANDLE_CLOCK, DT_PHANDLE_GPIO };
+enum dt_phandle { DT_PHANDLE_GIC = 1, DT_PHANDLE_ITS, DT_PHANDLE_CLOCK, DT_PHANDLE_GPIO, DT_PHANDLE_V2M };
 
 /* Opens the root; close it with dt_end after the last node. */
 void dt_begin_root(struct dt *dt);
@@ -44,9 +44,23 @@ struct dt_range {
 	uint64_t size; /* 0: not there */
 };
 
-/* its may be NULL: no ITS. */
-void dt_add_gic_v3(struct dt *dt, struct dt_range dist, struct dt_range redist, const struct dt_range *its);
-void dt_add_gic_v2(struct dt *dt, struct dt_range dist, struct dt_range cpu);
+/* What takes messages: at most one, size 0 is what is not there. A GICv2 has no ITS. */
+struct dt_msi {
+	struct dt_range its, v2m;
+};
+
+void dt_add_gic_v3(struct dt *dt, struct dt_range dist, struct dt_range redist, const struct dt_msi *msi);
+void dt_add_gic_v2(struct dt *dt, struct dt_range dist, struct dt_range cpu, const struct dt_msi *msi);
+
+/* Bus 0 behind an ECAM. In the windows bus addresses are the CPU's, but for I/O, which begins at 0. */
+struct dt_pcie {
+	struct dt_range ecam, io, mem32;
+	struct dt_range mem64; /* size 0: none */
+	uint32_t intx_spi; /* INTA# of slot 0, in steps of 1 for slots and pins, modulo 4 */
+	const struct dt_msi *msi; /* the GIC's; a requester's id is its DeviceID */
+};
+
+void dt_add_pcie(struct dt *dt, const struct dt_pcie *pcie);
 
 /* The 24 MHz clock that the PrimeCell nodes below name; one a tree, before or after them. */
 void dt_add_apb_clock(struct dt *dt);

@@ -90,9 +90,20 @@ static void add_cpus(struct dt *dt, unsigned int count, uint64_t extra)
 	dt_add_cpus(dt, mpidr, count);
 }
 
-/* A whole machine; its = 0: none, gicv2 = 0: GICv3. */
-static int build(size_t size, unsigned int cpus, unsigned int gicv2, uint64_t its, const struct dt_chosen *chosen)
+static const struct dt_msi no_msi;
+
+/* A whole machine; gicv2 = 0: GICv3. With a PCI bus where something takes its messages, high or not. */
+static int build_with(size_t size, unsigned int cpus, unsigned int gicv2, const struct dt_msi *msi, bool low,
+	const struct dt_chosen *chosen)
 {
+	const struct dt_pcie pcie = {
+		.ecam = { low ? 0x3f000000 : 0x4010000000, 0x100000 },
+		.io = { 0x3eff0000, 0x10000 },
+		.mem32 = { 0x10000000, 0x2eff0000 },
+		.mem64 = { 0x8000000000, low ? 0 : 0x8000000000 },
+		.intx_spi = 3,
+		.msi = msi,
+	};
 	struct dt dt;
 
 	dt_init(&dt, blob, size);
@@ -104,25 +115,36 @@ static int build(size_t size, unsigned int cpus, unsigned int gicv2, uint64_t it
 	dt_add_timer(&dt, gicv2);
 	dt_add_pmu(&dt, gicv2);
 	if (gicv2)
-		dt_add_gic_v2(&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x8010000, 0x10000 });
+		dt_add_gic_v2(
+			&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x8010000, 0x10000 }, msi);
 	else
-		dt_add_gic_v3(&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x80a0000, 0xf60000 },
-			its ? &(struct dt_range){ its, 0x20000 } : NULL);
+		dt_add_gic_v3(
+			&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x80a0000, 0xf60000 }, msi);
 	dt_add_apb_clock(&dt);
 	dt_add_pl011(&dt, 0x9000000, 1);
 	dt_add_pl031(&dt, 0x9010000, 2);
 	dt_add_pl061(&dt, 0x9030000, 7);
 	dt_add_power_key(&dt, 3);
 	dt_add_exit(&dt, 0x90d0000);
+	if (msi->its.size || msi->v2m.size)
+		dt_add_pcie(&dt, &pcie);
 	for (uint32_t i = 0; i < 32; i++)
 		dt_add_virtio_mmio(&dt, 0xa000000 + 0x200 * i, 0x200, 16 + i);
 	dt_end(&dt);
 	return dt_finish(&dt);
 }
 
+/* Without PCI. */
+static int build(size_t size, unsigned int cpus, unsigned int gicv2, const struct dt_chosen *chosen)
+{
+	return build_with(size, cpus, gicv2, &no_msi, false, chosen);
+}
+
+static const struct dt_msi its = { .its = { 0x8080000, 0x20000 } }, v2m = { .v2m = { 0x8020000, 0x1000 } };
+
 static void root_and_psci(void)
 {
-	REQUIRE(build(sizeof(blob), 1, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 1, 0, &no_chosen) > 0);
 	CHECK_EQ(fdt_check_full(blob, sizeof(blob)), 0);
 	CHECK_STRS("/", "compatible", "linux,dummy-virt");
 	CHECK_STRS("/", "model", "minivmm");
@@ -149,7 +171,7 @@ static void chosen_holds_what_is_given(void)
 		.rng_seed_len = sizeof(seed) };
 
 	memset(seed, 0x5a, sizeof(seed));
-	REQUIRE(build(sizeof(blob), 1, 0, 0, &chosen) > 0);
+	REQUIRE(build(sizeof(blob), 1, 0, &chosen) > 0);
 	CHECK_STRS("/chosen", "bootargs", "console=ttyAMA0");
 	CHECK_STRS("/chosen", "stdout-path", "/pl011@9000000");
 	CHECK(has("/pl011@9000000"));
@@ -166,7 +188,7 @@ static void chosen_leaves_out_what_is_not(void)
 		"kaslr-seed", "rng-seed" };
 	int len;
 
-	REQUIRE(build(sizeof(blob), 1, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 1, 0, &no_chosen) > 0);
 	CHECK(has("/chosen"));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		CHECK(!prop("/chosen", names[i], &len));
@@ -175,7 +197,7 @@ static void chosen_leaves_out_what_is_not(void)
 
 static void cpus_are_named_by_affinity(void)
 {
-	REQUIRE(build(sizeof(blob), 18, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 18, 0, &no_chosen) > 0);
 	CHECK_CELLS("/cpus", "#address-cells", 1);
 	CHECK_CELLS("/cpus", "#size-cells", 0);
 	CHECK_CELLS("/cpus/cpu@0", "reg", 0);
@@ -195,7 +217,7 @@ static void cpus_with_aff3_take_two_cells(void)
 	dt_init(&dt, blob, sizeof(blob));
 	dt_begin_root(&dt);
 	add_cpus(&dt, 2, 0x4500000000); /* bits 39:32 are Aff3 */
-	dt_add_gic_v3(&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x80a0000, 0x40000 }, NULL);
+	dt_add_gic_v3(&dt, (struct dt_range){ 0x8000000, 0x10000 }, (struct dt_range){ 0x80a0000, 0x40000 }, &no_msi);
 	dt_end(&dt);
 	REQUIRE(dt_finish(&dt) > 0);
 	CHECK_CELLS("/cpus", "#address-cells", 2);
@@ -206,7 +228,7 @@ static void cpus_with_aff3_take_two_cells(void)
 
 static void gicv3_has_no_cpu_masks(void)
 {
-	REQUIRE(build(sizeof(blob), 123, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 123, 0, &no_chosen) > 0);
 	CHECK_CELLS("/timer", "interrupts", 1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4);
 	CHECK_STRS("/timer", "compatible", "arm,armv8-timer");
 	CHECK_EMPTY("/timer", "always-on");
@@ -217,13 +239,14 @@ static void gicv3_has_no_cpu_masks(void)
 	CHECK_CELLS("/intc@8000000", "#interrupt-cells", 3);
 	CHECK_CELLS("/intc@8000000", "#redistributor-regions", 1);
 	CHECK_EMPTY("/intc@8000000", "interrupt-controller");
-	CHECK(!has("/intc@8000000/its@8080000"));
+	CHECK(!has("/intc@8000000/its@8080000") && !has("/intc@8000000/v2m@8020000"));
+	CHECK(!has("/pcie@4010000000"));
 	check_dtc();
 }
 
 static void gicv3_its_on_request(void)
 {
-	REQUIRE(build(sizeof(blob), 1, 0, 0x8080000, &no_chosen) > 0);
+	REQUIRE(build_with(sizeof(blob), 1, 0, &its, false, &no_chosen) > 0);
 	CHECK_STRS("/intc@8000000/its@8080000", "compatible", "arm,gic-v3-its");
 	CHECK_CELLS("/intc@8000000/its@8080000", "reg", 0, 0x8080000, 0, 0x20000);
 	CHECK_CELLS("/intc@8000000/its@8080000", "#msi-cells", 1);
@@ -233,19 +256,91 @@ static void gicv3_its_on_request(void)
 
 static void gicv2_masks_name_its_cpus(void)
 {
-	REQUIRE(build(sizeof(blob), 8, 8, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 8, 8, &no_chosen) > 0);
 	CHECK_CELLS("/timer", "interrupts", 1, 13, 0xff04, 1, 14, 0xff04, 1, 11, 0xff04, 1, 10, 0xff04);
 	CHECK_CELLS("/pmu", "interrupts", 1, 7, 0xff04);
 	CHECK_STRS("/intc@8000000", "compatible", "arm,cortex-a15-gic");
 	CHECK_CELLS("/intc@8000000", "reg", 0, 0x8000000, 0, 0x10000, 0, 0x8010000, 0, 0x10000);
 	check_dtc();
-	REQUIRE(build(sizeof(blob), 3, 3, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 3, 3, &no_chosen) > 0);
 	CHECK_CELLS("/pmu", "interrupts", 1, 7, 0x704);
+}
+
+/* Rows of "interrupt-map" (Devicetree Specification 2.4.3): the line of each slot and pin, level high, at the GIC. */
+static void check_interrupt_map(const char *path)
+{
+	int len, rows;
+	const fdt32_t *map = prop(path, "interrupt-map", &len);
+
+	CHECK_CELLS(path, "#interrupt-cells", 1);
+	CHECK_CELLS(path, "interrupt-map-mask", 0x1800, 0, 0, 7);
+	REQUIRE(map && len == 16 * 40);
+	rows = len / 40;
+	for (int i = 0; i < rows; i++) {
+		uint32_t slot = (uint32_t)i / 4, pin = (uint32_t)i % 4;
+		const uint32_t want[10] = { slot << 11, 0, 0, pin + 1, DT_PHANDLE_GIC, 0, 0, 0, 3 + (slot + pin) % 4,
+			4 };
+
+		for (int cell = 0; cell < 10; cell++)
+			CHECK_EQ(fdt32_ld(&map[i * 10 + cell]), want[cell]);
+	}
+}
+
+static void pci_with_its(void)
+{
+	const char *path = "/pcie@4010000000";
+
+	REQUIRE(build_with(sizeof(blob), 1, 0, &its, false, &no_chosen) > 0);
+	CHECK_STRS(path, "compatible", "pci-host-ecam-generic");
+	CHECK_STRS(path, "device_type", "pci");
+	CHECK_CELLS(path, "#address-cells", 3);
+	CHECK_CELLS(path, "#size-cells", 2);
+	CHECK_CELLS(path, "bus-range", 0, 0);
+	CHECK_CELLS(path, "linux,pci-domain", 0);
+	CHECK_EMPTY(path, "dma-coherent");
+	CHECK_CELLS(path, "reg", 0x40, 0x10000000, 0, 0x100000);
+	CHECK_CELLS(path, "ranges", 0x1000000, 0, 0, 0, 0x3eff0000, 0, 0x10000, /* I/O from 0 */
+		0x2000000, 0, 0x10000000, 0, 0x10000000, 0, 0x2eff0000, /* 32-bit memory */
+		0x43000000, 0x80, 0, 0x80, 0, 0x80, 0 /* 64-bit, prefetchable */);
+	CHECK_CELLS(path, "msi-map", 0, DT_PHANDLE_ITS, 0, 0x10000);
+	check_interrupt_map(path);
+	CHECK(!has("/intc@8000000/v2m@8020000"));
+	check_dtc();
+}
+
+static void pci_with_gicv2m(void)
+{
+	const char *path = "/pcie@4010000000", *frame = "/intc@8000000/v2m@8020000";
+
+	for (unsigned int gicv2 = 0; gicv2 <= 2; gicv2 += 2) {
+		REQUIRE(build_with(sizeof(blob), 2, gicv2, &v2m, false, &no_chosen) > 0);
+		CHECK_STRS(frame, "compatible", "arm,gic-v2m-frame");
+		CHECK_CELLS(frame, "reg", 0, 0x8020000, 0, 0x1000);
+		CHECK_CELLS(frame, "phandle", DT_PHANDLE_V2M);
+		CHECK_EMPTY(frame, "msi-controller");
+		CHECK_CELLS(path, "msi-parent", DT_PHANDLE_V2M);
+		CHECK(!has("/intc@8000000/its@8080000"));
+		check_interrupt_map(path);
+		check_dtc();
+	}
+}
+
+/* Where addresses end below 40 bits. */
+static void pci_below_4g(void)
+{
+	const char *path = "/pcie@3f000000";
+
+	REQUIRE(build_with(sizeof(blob), 1, 0, &its, true, &no_chosen) > 0);
+	CHECK_CELLS(path, "reg", 0, 0x3f000000, 0, 0x100000);
+	CHECK_CELLS(path, "ranges", 0x1000000, 0, 0, 0, 0x3eff0000, 0, 0x10000, 0x2000000, 0, 0x10000000, 0, 0x10000000,
+		0, 0x2eff0000);
+	check_interrupt_map(path);
+	check_dtc();
 }
 
 static void primecells(void)
 {
-	REQUIRE(build(sizeof(blob), 1, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 1, 0, &no_chosen) > 0);
 	CHECK_STRS("/pl011@9000000", "compatible", "arm,pl011\0arm,primecell");
 	CHECK_CELLS("/pl011@9000000", "reg", 0, 0x9000000, 0, 0x1000);
 	CHECK_CELLS("/pl011@9000000", "interrupts", 0, 1, 4);
@@ -264,7 +359,7 @@ static void primecells(void)
 
 static void virtio_and_exit(void)
 {
-	REQUIRE(build(sizeof(blob), 1, 0, 0, &no_chosen) > 0);
+	REQUIRE(build(sizeof(blob), 1, 0, &no_chosen) > 0);
 	CHECK_STRS("/virtio_mmio@a003e00", "compatible", "virtio,mmio");
 	CHECK_CELLS("/virtio_mmio@a003e00", "reg", 0, 0xa003e00, 0, 0x200);
 	CHECK_CELLS("/virtio_mmio@a003e00", "interrupts", 0, 47, 1);
@@ -276,7 +371,7 @@ static void virtio_and_exit(void)
 /* The largest machine in half of what boot.h reserves for a tree (64 KiB). */
 static void largest_machine_fits(void)
 {
-	int size = build(sizeof(blob), 123, 0, 0x8080000, &no_chosen);
+	int size = build_with(sizeof(blob), 123, 0, &its, false, &no_chosen);
 
 	CHECK(size > 0 && size < 32 * 1024);
 }
@@ -284,17 +379,17 @@ static void largest_machine_fits(void)
 /* At every size but enough, the same error, and never a byte past the end. */
 static void too_small_a_buffer(void)
 {
-	int need = build(sizeof(blob), 2, 0, 0, &no_chosen);
+	int need = build(sizeof(blob), 2, 0, &no_chosen);
 
 	REQUIRE(need > 0);
 	for (int size = 0; size < need; size += 13) {
 		memset(blob + size, 0xa5, 64);
-		CHECK_EQ(-build((size_t)size, 2, 0, 0, &no_chosen), FDT_ERR_NOSPACE);
+		CHECK_EQ(-build((size_t)size, 2, 0, &no_chosen), FDT_ERR_NOSPACE);
 		for (int i = 0; i < 64; i++)
 			if (blob[size + i] != 0xa5)
 				TEST_FAIL_("size %d: byte %d past the end written", size, i);
 	}
-	CHECK_EQ(build((size_t)need, 2, 0, 0, &no_chosen), need);
+	CHECK_EQ(build((size_t)need, 2, 0, &no_chosen), need);
 }
 
 static void first_error_stays(void)
@@ -333,6 +428,9 @@ static const struct test tests[] = {
 	TEST(gicv3_has_no_cpu_masks),
 	TEST(gicv3_its_on_request),
 	TEST(gicv2_masks_name_its_cpus),
+	TEST(pci_with_its),
+	TEST(pci_with_gicv2m),
+	TEST(pci_below_4g),
 	TEST(primecells),
 	TEST(virtio_and_exit),
 	TEST(largest_machine_fits),

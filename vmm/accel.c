@@ -3,6 +3,7 @@
 #include "accel.h"
 
 #include "accel_qtest.h"
+#include "layout.h"
 
 struct accel *accel_open(const struct options *options, struct accel_machine *machine, struct error *error)
 {
@@ -15,6 +16,7 @@ struct accel *accel_open(const struct options *options, struct accel_machine *ma
 void accel_describe(struct accel *accel, const struct options *options)
 {
 	accel->gic_version = 3;
+	accel->ipa_bits = LAYOUT_PCI_BITS;
 	accel->pmu = options->pmu;
 	accel->cpus = options->cpus;
 	/* As KVM numbers them: 16 CPUs to a cluster, since GICv3 SGIs reach 16 by Aff0 (vcpu reset in arch/arm64/kvm). */

@@ -49,6 +49,9 @@ struct accel {
 	unsigned int cpus;
 	uint64_t mpidr[OPTIONS_MAX_CPUS]; /* affinity fields only */
 	bool pmu;
+	unsigned int ipa_bits; /* of the guest's physical addresses */
+	bool its; /* an ITS at LAYOUT_ITS, which msi sends to */
+	const struct msi_ops *msi; /* NULL: PCI devices need a GICv2M frame; opaque is the accel */
 	const struct doorbell_ops *doorbell; /* NULL: the bus does it; opaque is the accel */
 };
 
@@ -84,7 +87,7 @@ struct accel *accel_open(const struct options *options, struct accel_machine *ma
 /* The host's: kvm.c's or accel_none.c's. */
 struct accel *accel_open_host(const struct options *options, struct accel_machine *machine, struct error *error);
 
-/* Fills in what the device tree says where no host has CPUs to ask: a GICv3, a PMU unless it is hidden. */
+/* Fills in what the device tree says where no host has CPUs to ask: a GICv3 without ITS, a PMU unless it is hidden. */
 void accel_describe(struct accel *accel, const struct options *options);
 
 #endif

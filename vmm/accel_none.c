@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The accelerator of builds without KVM (any architecture but aarch64): a machine can be built and described, for --dump-dtb,
- * as a GICv3 host with a PMU would have it; starting its CPUs is refused. Interrupt lines go nowhere.
+ * as a GICv3 host with a PMU and an ITS would have it; starting its CPUs is refused. Interrupt lines go nowhere.
  */
 #include "accel.h"
 
@@ -95,5 +95,6 @@ struct accel *accel_open_host(const struct options *options, struct accel_machin
 	}
 	none->accel.ops = &none_ops;
 	accel_describe(&none->accel, options);
+	none->accel.its = options->pci && options->msi != MSI_V2M; /* described, never used */
 	return &none->accel;
 }

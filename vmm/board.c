@@ -103,6 +103,7 @@ static void describe_cpus(struct board *board)
 {
 	const struct accel *accel = board->accel;
 	unsigned int gicv2_cpus = accel->gic_version == 2 ? accel->cpus : 0;
+	struct dt_msi msi;
 	struct dt_range dist = { LAYOUT_GICD, 64 * KiB };
 
 	dt_add_cpus(&board->dt, accel->mpidr, accel->cpus);
@@ -110,10 +111,11 @@ static void describe_cpus(struct board *board)
 	dt_add_timer(&board->dt, gicv2_cpus);
 	if (accel->pmu)
 		dt_add_pmu(&board->dt, gicv2_cpus);
+	board_describe_msi(board, &msi);
 	if (gicv2_cpus)
-		dt_add_gic_v2(&board->dt, dist, (struct dt_range){ LAYOUT_GICC, 64 * KiB });
+		dt_add_gic_v2(&board->dt, dist, (struct dt_range){ LAYOUT_GICC, 64 * KiB }, &msi);
 	else
-		dt_add_gic_v3(&board->dt, dist, (struct dt_range){ LAYOUT_GICR, accel->cpus * LAYOUT_GICR_SIZE }, NULL);
+		dt_add_gic_v3(&board->dt, dist, (struct dt_range){ LAYOUT_GICR, accel->cpus * LAYOUT_GICR_SIZE }, &msi);
 }
 
 int board_build(struct board *board, struct error *error)
@@ -129,7 +131,7 @@ int board_build(struct board *board, struct error *error)
 	describe_cpus(board);
 	dt_add_apb_clock(&board->dt);
 	if (place_pl011(board, error) || place_pl031(board, error) || place_pl061(board, error) ||
-		place_exit(board, error) || board_place_virtio(board, error))
+		place_exit(board, error) || board_place_pci(board, error) || board_place_virtio(board, error))
 		return -1;
 	dt_end(&board->dt);
 	board->dtb_size = dt_finish(&board->dt);
@@ -142,6 +144,7 @@ int board_build(struct board *board, struct error *error)
 void board_destroy(struct board *board)
 {
 	board_destroy_virtio(board);
+	board_destroy_pci(board);
 	if (board->exit_up)
 		exit_reg_destroy(&board->exit);
 	if (board->pl061_up)

@@ -3,7 +3,8 @@
  * The board: every device of the machine, placed on the bus at layout.h's addresses and described in the device tree on
  * adjacent lines, so that the tree cannot drift from the machine. Not the machine's life, its RAM or its CPUs (machine.h).
  *
- * board.c has the platform's devices and the tree, board_virtio.c virtio devices and the transport each is reached by.
+ * board.c has the platform's devices and the tree, board_virtio.c virtio devices and the transport each is reached by,
+ * board_pci.c the PCI host bridge.
  */
 #ifndef MINIVMM_BOARD_H
 #define MINIVMM_BOARD_H
@@ -14,21 +15,28 @@
 #include "core/mem.h"
 #include "core/mirror.h"
 #include "dt.h"
+#include "dt_nodes.h"
 #include "error.h"
+#include "pci/host.h"
 #include "platform/exit.h"
+#include "platform/gicv2m.h"
 #include "platform/pl011.h"
 #include "platform/pl031.h"
 #include "platform/pl061.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
+#include "virtio/pci.h"
 #include "virtio/rng.h"
 
 struct machine_config;
 
 /* Where a virtio device is reached by its driver. */
 struct board_transport {
-	bool up;
-	struct virtio_mmio mmio;
+	enum transport up; /* TRANSPORT_DEFAULT: none yet */
+	union {
+		struct virtio_mmio mmio;
+		struct virtio_pci pci;
+	};
 };
 
 struct board_disk {
@@ -48,11 +56,13 @@ struct board {
 
 	struct dt dt; /* in guest RAM at boot->dtb */
 	int dtb_size;
-	bool pl011_up, pl031_up, pl061_up, exit_up, rng_up;
+	bool pl011_up, pl031_up, pl061_up, exit_up, v2m_up, pci_up, rng_up;
 	struct pl011 pl011;
 	struct pl031 pl031;
 	struct pl061 pl061;
 	struct exit_reg exit;
+	struct gicv2m v2m; /* for PCI devices where the accelerator takes no messages */
+	struct pci_host pci;
 	struct virtio_rng rng;
 	struct board_transport rng_transport;
 	struct board_disk *disks; /* as many as there are options for */
@@ -72,6 +82,11 @@ bool board_busy(const struct board *board);
 struct irq *board_spi(struct board *board, uint32_t spi, struct error *error);
 /* ret as every device's init gives it, 0 or -errno, made 0 or -1 with *error: it failed for want of memory or descriptors. */
 must_check int board_placed(int ret, const char *what, struct error *error);
+/* What the tree says takes messages: nothing where there is no PCI. */
+void board_describe_msi(const struct board *board, struct dt_msi *msi);
+/* Nothing when no device is on the bus; else before the first of them. */
+must_check int board_place_pci(struct board *board, struct error *error);
+void board_destroy_pci(struct board *board);
 /* In the order of the command line, which is the order of the guest's names for them. */
 must_check int board_place_virtio(struct board *board, struct error *error);
 void board_destroy_virtio(struct board *board);

@@ -35,26 +35,39 @@ static int place_mmio(struct board *board, struct board_transport *transport, st
 
 	if (!irq || board_placed(virtio_mmio_init(&transport->mmio, v, board->bus, base, irq), v->class->name, error))
 		return -1;
-	transport->up = true;
+	transport->up = TRANSPORT_MMIO;
 	mirror_registers(board, &transport->mmio);
 	board->mmio_count++;
 	dt_add_virtio_mmio(&board->dt, base, LAYOUT_VIRTIO_SIZE, LAYOUT_SPI_VIRTIO + slot);
 	return 0;
 }
 
+static int place_pci(struct board *board, struct board_transport *transport, struct virtio *v, unsigned int slot,
+	struct error *error)
+{
+	if (board_placed(virtio_pci_init(&transport->pci, v, &board->pci, slot), v->class->name, error))
+		return -1;
+	transport->up = TRANSPORT_PCI;
+	return 0;
+}
+
 static int place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
-	const struct feature_options *features, struct error *error)
+	const struct place_options *place, const struct feature_options *features, struct error *error)
 {
 	v->report = report;
 	v->features_on = features->on;
 	v->features_off = features->off;
-	return place_mmio(board, transport, v, error);
+	return place->bus == TRANSPORT_PCI ? place_pci(board, transport, v, place->slot, error)
+					   : place_mmio(board, transport, v, error);
 }
 
 static void destroy_transport(struct board_transport *transport)
 {
-	if (transport->up)
-		virtio_mmio_destroy(&transport->mmio);
+	switch (transport->up) {
+	case TRANSPORT_MMIO: virtio_mmio_destroy(&transport->mmio); break;
+	case TRANSPORT_PCI: virtio_pci_destroy(&transport->pci); break;
+	case TRANSPORT_DEFAULT: break;
+	}
 }
 
 static int place_rng(struct board *board, struct error *error)
@@ -66,7 +79,8 @@ static int place_rng(struct board *board, struct error *error)
 	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, config->entropy), "virtio-rng", error))
 		return -1;
 	board->rng_up = true;
-	return place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_features, error);
+	return place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,
+		&config->options->rng_features, error);
 }
 
 static int place_disk(struct board *board, unsigned int i, struct error *error)
@@ -84,7 +98,7 @@ static int place_disk(struct board *board, unsigned int i, struct error *error)
 		    "virtio-blk", error))
 		return -1;
 	disk->up = true;
-	return place_transport(board, &disk->transport, &disk->blk.v, &given->features, error);
+	return place_transport(board, &disk->transport, &disk->blk.v, &given->place, &given->features, error);
 }
 
 int board_place_virtio(struct board *board, struct error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * KVM's in-kernel interrupt controller: GICv3, or GICv2 on hosts that have only that (never both: Raspberry Pi 4 and 5 have
- * a GIC-400). Documentation/virt/kvm/devices/arm-vgic-v3.rst and arm-vgic.rst.
+ * a GIC-400); and a GICv3's ITS. Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic.rst and arm-vgic-its.rst.
  */
 #include "kvm.h"
 
@@ -24,6 +24,21 @@ int gic_create(struct kvm *kvm, struct error *error)
 			"KVM: no interrupt controller for guests, neither GICv3 nor GICv2: %s", strerror(-ret));
 	kvm->gic_fd = (int)device.fd;
 	return 0;
+}
+
+int gic_create_its(struct kvm *kvm)
+{
+	struct kvm_create_device device = { .type = KVM_DEV_TYPE_ARM_VGIC_ITS };
+	uint64_t base = LAYOUT_ITS;
+	int ret = kvm->accel.gic_version == 3 ? kvm_ioctl_ptr(kvm->vm_fd, KVM_CREATE_DEVICE, &device) : -ENODEV;
+
+	if (ret < 0)
+		return ret;
+	kvm->its_fd = (int)device.fd;
+	ret = kvm_set_attr(kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &base);
+	if (!ret)
+		ret = kvm_set_attr(kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	return ret;
 }
 
 int gic_init(struct kvm *kvm, struct error *error)

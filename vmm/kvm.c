@@ -70,7 +70,8 @@ static int open_dev(struct kvm *kvm, struct error *error)
 
 /*
  * The guest physical address size: the least the layout needs, since fewer bits mean fewer levels of stage-2 tables, and
- * never more than the host has (type 0 would ask for 40 bits, which some hosts refuse). KVM takes nothing below 32.
+ * never more than the host has (type 0 would ask for 40 bits, which some hosts refuse). PCI windows need most, but can do
+ * with less. KVM takes nothing below 32.
  */
 static int create_vm(struct kvm *kvm, struct error *error)
 {
@@ -82,6 +83,9 @@ static int create_vm(struct kvm *kvm, struct error *error)
 		bits = 32;
 	if (limit <= 0)
 		limit = 40; /* before Linux 4.20: fixed, and asked for by type 0 */
+	if (kvm->options->pci && limit >= LAYOUT_PCI_BITS && bits < LAYOUT_PCI_BITS)
+		bits = LAYOUT_PCI_BITS;
+	kvm->accel.ipa_bits = (unsigned int)bits;
 	if (bits > limit)
 		return error_set(error, STATUS_HOST,
 			"--memory: %llu MiB of RAM need %d address bits and this host's KVM offers %d: at most %llu "
@@ -185,6 +189,26 @@ static int create_cpus(struct kvm *kvm, struct error *error)
 	return 0;
 }
 
+/* Who takes messages: an ITS, unless there is none or it is not wanted; the board has a GICv2M frame then. */
+static int create_its(struct kvm *kvm, struct error *error)
+{
+	enum msi_kind wanted = kvm->options->msi;
+	int ret;
+
+	if (wanted == MSI_V2M)
+		return 0;
+	ret = gic_create_its(kvm);
+	if (ret == -ENODEV && wanted == MSI_AUTO)
+		return 0;
+	if (ret)
+		return error_set(error, STATUS_HOST,
+			"KVM: no ITS for PCI devices' interrupts on this host (GICv%u): %s; --kvm msi=v2m does without",
+			kvm->accel.gic_version, strerror(-ret));
+	kvm->accel.its = true;
+	kvm->accel.msi = &kvm_msi_ops;
+	return 0;
+}
+
 static int kvm_build(struct kvm *kvm, struct error *error)
 {
 	if (open_dev(kvm, error) || create_vm(kvm, error))
@@ -198,6 +222,8 @@ static int kvm_build(struct kvm *kvm, struct error *error)
 	for (unsigned int i = 0; i < kvm->accel.cpus; i++)
 		if (vcpu_init_late(&kvm->vcpu[i], error))
 			return -1;
+	if (kvm->options->pci && create_its(kvm, error))
+		return -1;
 	return kvm_irq_init(kvm, error);
 }
 
@@ -241,8 +267,11 @@ static void kvm_destroy(struct accel *accel)
 
 	kvm_stop(accel);
 	kvm_irq_destroy(kvm);
+	kvm_msi_destroy(kvm);
 	for (unsigned int i = 0; i < accel->cpus; i++)
 		vcpu_destroy(&kvm->vcpu[i]);
+	if (kvm->its_fd >= 0)
+		close(kvm->its_fd);
 	if (kvm->gic_fd >= 0)
 		close(kvm->gic_fd);
 	if (kvm->vm_fd >= 0)
@@ -302,7 +331,7 @@ struct accel *accel_open_host(const struct options *options, struct accel_machin
 	kvm->accel.doorbell = options->ioeventfd ? &kvm_doorbell_ops : NULL;
 	kvm->machine = machine;
 	kvm->options = options;
-	kvm->dev_fd = kvm->vm_fd = kvm->gic_fd = kvm->resample.fd = -1;
+	kvm->dev_fd = kvm->vm_fd = kvm->gic_fd = kvm->its_fd = kvm->resample.fd = -1;
 	for (unsigned int i = 0; i < options->cpus; i++)
 		kvm->vcpu[i].fd = -1;
 	if (create_stats(kvm, error) || kvm_build(kvm, error)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The KVM accelerator's insides, shared by kvm.c (VM and memory), kvm_irq.c (lines and doorbells), kvm_mirror.c, gic.c and
- * vcpu.c. The rest of the monitor sees struct accel only. References are to Documentation/virt/kvm/api.rst and devices/ beside it.
+ * The KVM accelerator's insides, shared by kvm.c (VM and memory), kvm_irq.c (lines and doorbells), kvm_msi.c, kvm_mirror.c,
+ * gic.c and vcpu.c. The rest of the monitor sees struct accel only. References are to Documentation/virt/kvm/api.rst and devices/ beside it.
  */
 #ifndef MINIVMM_KVM_H
 #define MINIVMM_KVM_H
@@ -16,6 +16,7 @@
 #include "stats.h"
 
 struct kvm;
+struct kvm_message;
 
 /* An SPI. Created when first asked for, kept until the VM goes. */
 struct kvm_line {
@@ -49,7 +50,7 @@ struct kvm {
 	struct accel accel;
 	struct accel_machine *machine;
 	const struct options *options;
-	int dev_fd, vm_fd, gic_fd;
+	int dev_fd, vm_fd, gic_fd, its_fd;
 	size_t run_size; /* of each vCPU's kvm_run mapping */
 	unsigned int slot_count; /* memory slots in use */
 	struct kvm_vcpu_init init; /* target and features every vCPU is initialised with */
@@ -60,6 +61,10 @@ struct kvm {
 	struct vcpu *vcpu;
 	struct stats *irq_stats; /* of the devices' calls, under the machine lock; NULL without --stats */
 	struct kvm_line line[LAYOUT_SPIS];
+	struct kvm_message **message; /* message_room of them, NULL: free; see kvm_msi.c */
+	unsigned int message_room;
+	struct kvm_irq_routing *routing; /* room for routing_room entries */
+	size_t routing_room;
 	/* One eventfd for the EOI of every line; see kvm_irq.c. */
 	struct loop_source resample;
 };
@@ -78,11 +83,20 @@ must_check int gic_create(struct kvm *kvm, struct error *error);
 /* Its addresses, SPIs and initialisation, once every vCPU exists. Interrupts can be injected afterwards. */
 must_check int gic_init(struct kvm *kvm, struct error *error);
 
+/* An ITS at LAYOUT_ITS, after gic_init and before any CPU runs. 0, or -errno: -ENODEV where KVM has none. */
+must_check int gic_create_its(struct kvm *kvm);
+
 /* The SPI's line, bound to an irqfd (or to KVM_IRQ_LINE with --kvm irqfd=off). After gic_init. */
 struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error);
 must_check int kvm_irq_init(struct kvm *kvm, struct error *error);
 void kvm_irq_destroy(struct kvm *kvm);
 extern const struct doorbell_ops kvm_doorbell_ops;
+/* Writes an eventfd that KVM takes. */
+void kvm_signal_fd(int fd);
+
+/* Messages to the ITS; opaque is the accel. */
+extern const struct msi_ops kvm_msi_ops;
+void kvm_msi_destroy(struct kvm *kvm);
 
 /* See accel_ops.mirror. Once. Destroyed after the VM. */
 struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size);

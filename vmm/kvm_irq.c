@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupt lines as irqfds, doorbells as ioeventfds.
+ * Interrupt lines as irqfds, doorbells as ioeventfds. Message interrupts are kvm_msi.c's.
  *
  * Theory of operation. A line has the level its device gave it, but an eventfd can only say "now". Every irqfd is therefore
  * bound with KVM_IRQFD_FLAG_RESAMPLE: the write raises the SPI and leaves it raised. Where the guest configured it
@@ -20,7 +20,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static void signal_fd(int fd)
+void kvm_signal_fd(int fd)
 {
 	uint64_t one = 1;
 
@@ -34,7 +34,7 @@ static void line_raise(struct irq *irq)
 	struct kvm_line *line = container_of(irq, struct kvm_line, irq);
 
 	line->asserted = true;
-	signal_fd(line->fd);
+	kvm_signal_fd(line->fd);
 }
 
 static void line_lower(struct irq *irq)
@@ -126,7 +126,7 @@ static void resample_ready(struct loop_source *source, uint32_t events)
 		return;
 	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
 		if (kvm->line[spi].asserted)
-			signal_fd(kvm->line[spi].fd);
+			kvm_signal_fd(kvm->line[spi].fd);
 }
 
 int kvm_irq_init(struct kvm *kvm, struct error *error)

@@ -34,6 +34,8 @@ static const char *const exit_names[STATS_REASONS] = {
 
 static const char *const call_names[STATS_CALL_COUNT] = {
 	[STATS_IRQ_LINE] = "KVM_IRQ_LINE",
+	[STATS_SIGNAL_MSI] = "KVM_SIGNAL_MSI",
+	[STATS_SET_GSI_ROUTING] = "KVM_SET_GSI_ROUTING",
 };
 
 const char *stats_exit_name(unsigned int reason)

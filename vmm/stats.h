@@ -15,9 +15,11 @@
 
 #include "core/bus.h"
 
-/* Calls into KVM that irqfd is there to save (what ioeventfd saves shows as writes to QueueNotify); printed even when zero, since that is what one looks for. */
+/* Calls into KVM that irqfd is there to save, and what it costs (what ioeventfd saves shows as writes to QueueNotify); printed even when zero, since that is what one looks for. */
 enum stats_call {
 	STATS_IRQ_LINE, /* KVM_IRQ_LINE: an interrupt that did not go through an irqfd */
+	STATS_SIGNAL_MSI, /* KVM_SIGNAL_MSI: a message that did not */
+	STATS_SET_GSI_ROUTING, /* KVM_SET_GSI_ROUTING: a guest has set up or changed a message */
 	STATS_CALL_COUNT,
 };
 
