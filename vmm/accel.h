@@ -20,6 +20,8 @@
 #include "options.h"
 #include "stats.h"
 
+struct trace;
+
 /* Why a run came to its end. */
 enum run_end {
 	RUN_NONE, /* still running */
@@ -40,6 +42,7 @@ struct accel_machine {
 	void (*ended)(struct accel_machine *machine, enum run_end end, const struct error *error);
 	/* Does the host still work for a device, so that the loop has more to do soon? Any thread, lock held. */
 	bool (*busy)(const struct accel_machine *machine);
+	struct trace *trace; /* NULL: not traced */
 };
 
 struct accel {

@@ -57,6 +57,7 @@ static int place_transport(struct board *board, struct board_transport *transpor
 	v->report = report;
 	v->features_on = features->on;
 	v->features_off = features->off;
+	trace_watch(board->config->trace, v);
 	return place->bus == TRANSPORT_PCI ? place_pci(board, transport, v, place->slot, error)
 					   : place_mmio(board, transport, v, error);
 }

@@ -333,7 +333,7 @@ struct accel *accel_open_host(const struct options *options, struct accel_machin
 	kvm->options = options;
 	kvm->dev_fd = kvm->vm_fd = kvm->gic_fd = kvm->its_fd = kvm->resample.fd = -1;
 	for (unsigned int i = 0; i < options->cpus; i++)
-		kvm->vcpu[i].fd = -1;
+		kvm->vcpu[i] = (struct vcpu){ .fd = -1, .track = trace_cpu(machine->trace, i) };
 	if (create_stats(kvm, error) || kvm_build(kvm, error)) {
 		kvm_destroy(&kvm->accel);
 		return NULL;

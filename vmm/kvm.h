@@ -14,6 +14,7 @@
 #include "accel.h"
 #include "layout.h"
 #include "stats.h"
+#include "trace.h"
 
 struct kvm;
 struct kvm_message;
@@ -44,6 +45,7 @@ struct vcpu {
 	bool thread_started;
 	unsigned int aborts_told; /* accesses without syndrome reported so far */
 	struct stats *stats; /* NULL without --stats */
+	struct trace_track *track; /* NULL without --trace and --boot-report */
 };
 
 struct kvm {

@@ -86,17 +86,20 @@ static int build(struct machine *machine, struct error *error)
 		machine->boot.dtb = LAYOUT_RAM;
 	else if (boot_place(&machine->boot, LAYOUT_RAM, config->options->memory, config->kernel, config->initrd, error))
 		return -1;
+	trace_phase(config->trace, "KVM");
 	machine->accel = accel_open(config->options, &machine->hooks, error);
 	if (!machine->accel || create_ram(machine, error))
 		return -1;
 	if (machine->accel->doorbell)
 		bus_set_accel(&machine->bus, machine->accel->doorbell, machine->accel);
+	trace_phase(config->trace, "kernel and initrd into guest RAM");
 	/* The kernel's mapping replaces pages of RAM: before KVM can have looked at them. */
 	if (config->kernel && boot_load(&machine->boot, &machine->mem, LAYOUT_RAM, config->options->memory,
 				      config->kernel, config->initrd, error))
 		return -1;
 	if (machine->accel->ops->map(machine->accel, &machine->mem.region[0], error))
 		return -1;
+	trace_phase(config->trace, "devices and device tree");
 	machine->board = (struct board){
 		.config = config,
 		.accel = machine->accel,
@@ -122,6 +125,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
 		.lock = config->lock,
 		.ended = machine_ended,
 		.busy = machine_busy,
+		.trace = config->trace,
 	};
 	pthread_mutex_init(&machine->end_lock, NULL);
 	bus_init(&machine->bus);

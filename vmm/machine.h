@@ -19,6 +19,7 @@
 #include "kernel.h"
 #include "options.h"
 #include "stats.h"
+#include "trace.h"
 
 /* What outlives a machine; everything is the caller's. */
 struct machine_config {
@@ -31,6 +32,7 @@ struct machine_config {
 	struct block *const *disks; /* options->disk_count of them, open */
 	struct loop *loop;
 	pthread_mutex_t *lock; /* the machine lock, which loop was made with */
+	struct trace *trace; /* NULL: not traced */
 };
 
 struct machine;

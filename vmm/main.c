@@ -25,6 +25,8 @@
 #include "default_initrd.h"
 #include "machine.h"
 #include "term.h"
+#include "trace.h"
+#include "write_file.h"
 
 struct session {
 	const struct options *options;
@@ -45,6 +47,8 @@ struct session {
 	bool killed; /* ended from outside */
 	struct machine *machine; /* NULL between two lives */
 	struct stats *stats; /* NULL without --stats */
+	struct trace *trace; /* NULL without --trace and --boot-report */
+	FILE *trace_file; /* NULL without --trace */
 };
 
 /* One line, whatever the terminal's mode. */
@@ -199,6 +203,42 @@ static int open_guest(struct session *session, struct error *error)
 	return default_initrd_make(&session->default_initrd, options, &session->kernel, &session->initrd, error);
 }
 
+/* The file now: what cannot be written is told before the guest runs, not after. */
+static int open_trace(struct session *session, struct error *error)
+{
+	const struct options *options = session->options;
+
+	if (!options->trace && !options->boot_report)
+		return 0;
+	session->trace = trace_create(options->cpus, options->trace != NULL);
+	if (!session->trace)
+		return error_set(error, STATUS_HOST, "out of memory");
+	if (!options->trace)
+		return 0;
+	session->trace_file = fopen(options->trace, "we");
+	return session->trace_file ? 0
+				   : error_set(error, STATUS_OUTPUT, "--trace %s: %s", options->trace, strerror(errno));
+}
+
+/* The guest's status, unless that was fine and the trace is not. */
+static int finish_trace(struct session *session, int status)
+{
+	struct error error = { .status = STATUS_OK };
+	bool written;
+
+	if (session->options->boot_report)
+		trace_report(session->trace, stderr);
+	if (!session->trace_file)
+		return status;
+	written = trace_write(session->trace, session->trace_file);
+	if (fclose(session->trace_file) || !written)
+		error_set(&error, STATUS_OUTPUT, "--trace %s: %s", session->options->trace, strerror(errno));
+	session->trace_file = NULL;
+	if (error.status != STATUS_OK)
+		(void)complain(&error);
+	return status == STATUS_OK ? (int)error.status : status;
+}
+
 static int open_session(struct session *session, struct error *error)
 {
 	int ret;
@@ -208,7 +248,11 @@ static int open_session(struct session *session, struct error *error)
 		if (!session->stats)
 			return error_set(error, STATUS_HOST, "out of memory");
 	}
-	if (open_guest(session, error) || open_entropy(session, error))
+	trace_phase(session->trace, "kernel and initrd files");
+	if (open_guest(session, error))
+		return -1;
+	trace_phase(session->trace, "backends");
+	if (open_entropy(session, error))
 		return -1;
 	qtest_clock_init(&session->qtest_clock);
 	ret = loop_init(&session->loop, &session->lock, session->options->qtest ? &session->qtest_clock.clock : NULL);
@@ -239,6 +283,9 @@ static void close_session(struct session *session)
 	default_initrd_free(&session->default_initrd);
 	kernel_close(&session->kernel);
 	free(session->stats);
+	if (session->trace_file)
+		fclose(session->trace_file);
+	trace_destroy(session->trace);
 }
 
 static struct machine *create_machine(struct session *session, struct machine_config *config, struct error *error)
@@ -253,7 +300,9 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.disks = session->disks,
 		.loop = &session->loop,
 		.lock = &session->lock,
+		.trace = session->trace,
 	};
+	trace_life(session->trace);
 	return machine_create(config, error);
 }
 
@@ -270,12 +319,15 @@ static enum run_end run_machine(struct session *session, int *exit_status, struc
 	session->machine = machine;
 	pthread_mutex_unlock(&session->lock);
 
+	trace_phase(session->trace, "guest");
 	end = machine_run(machine, exit_status, error);
+	trace_phase(session->trace, "end of the machine");
 
 	session->machine = NULL;
 	if (session->stats)
 		machine_collect_stats(machine, session->stats);
 	machine_destroy(machine);
+	trace_phase(session->trace, NULL);
 	return end;
 }
 
@@ -322,43 +374,6 @@ static int run_session(struct session *session)
 	return STATUS_OK;
 }
 
-static int write_all(int fd, const void *data, size_t len)
-{
-	ssize_t ret = write(fd, data, len);
-
-	if (ret < 0)
-		return -errno;
-	return ret == (ssize_t)len ? 0 : -ENOSPC;
-}
-
-/*
- * All or nothing: a tree cut short must not be left for someone to use, nor an older one lost. What is there and no file (a
- * pipe, /dev/stdout) is written as it is.
- */
-static int write_file(const char *path, const void *data, size_t len, struct error *error)
-{
-	char temporary[PATH_MAX];
-	struct stat st;
-	bool in_place = !stat(path, &st) && !S_ISREG(st.st_mode);
-	int fd, ret;
-
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
-		return error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(ENAMETOOLONG));
-	fd = in_place ? open(path, O_WRONLY | O_CLOEXEC) : mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(errno));
-	ret = write_all(fd, data, len);
-	if (!in_place && !ret && fchmod(fd, 0644))
-		ret = -errno;
-	if (close(fd) && !ret)
-		ret = -errno;
-	if (!in_place && !ret && rename(temporary, path))
-		ret = -errno;
-	if (!in_place && ret)
-		unlink(temporary);
-	return ret ? error_set(error, STATUS_OUTPUT, "%s: %s", path, strerror(-ret)) : 0;
-}
-
 static int dump_dtb(struct session *session)
 {
 	struct error error = { .status = STATUS_OK };
@@ -388,11 +403,14 @@ static int run(const struct options *options)
 	struct error error = { .status = STATUS_OK };
 	int status;
 
-	if ((!options->dump_dtb && !options->qtest && accel_available(&error)) || open_session(&session, &error)) {
+	if ((!options->dump_dtb && !options->qtest && accel_available(&error)) || open_trace(&session, &error) ||
+		open_session(&session, &error)) {
 		close_session(&session);
 		return complain(&error);
 	}
 	status = options->dump_dtb ? dump_dtb(&session) : run_session(&session);
+	if (session.trace)
+		status = finish_trace(&session, status);
 	close_session(&session);
 	return status;
 }

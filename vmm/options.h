@@ -87,6 +87,8 @@ struct options {
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
 	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */
 	bool stats; /* exit counts at the end */
+	const char *trace; /* write a trace of the run here; NULL: no */
+	bool boot_report; /* phases and costly registers at the end */
 	bool trace_exits; /* one line per exit on stderr */
 };
 

@@ -58,13 +58,13 @@ static struct stats_access *find_access(struct stats *stats, gpa_t gpa, bool wri
 	return NULL;
 }
 
-void stats_add_access(struct stats *stats, gpa_t gpa, bool write, const struct bus_region *region)
+struct stats_access *stats_add_access(struct stats *stats, gpa_t gpa, bool write, const struct bus_region *region)
 {
 	struct stats_access *access = find_access(stats, gpa, write);
 
 	if (!access) {
 		stats->other_accesses++;
-		return;
+		return NULL;
 	}
 	if (!access->count) {
 		access->gpa = gpa;
@@ -76,6 +76,7 @@ void stats_add_access(struct stats *stats, gpa_t gpa, bool write, const struct b
 		}
 	}
 	access->count++;
+	return access;
 }
 
 void stats_merge(struct stats *into, const struct stats *from)
@@ -96,6 +97,7 @@ void stats_merge(struct stats *into, const struct stats *from)
 			into->other_accesses += access->count;
 		} else if (sum->count) {
 			sum->count += access->count;
+			sum->time += access->time;
 		} else {
 			*sum = *access;
 		}

@@ -29,6 +29,7 @@ enum stats_call {
 
 struct stats_access {
 	uint64_t count; /* 0: free */
+	uint64_t time; /* ns spent on it; only the trace's tables have it */
 	gpa_t gpa;
 	uint64_t offset; /* in its region, gpa if unmapped */
 	const char *reg; /* static string of the device, NULL: show the offset */
@@ -43,8 +44,8 @@ struct stats {
 	struct stats_access access[STATS_ACCESSES]; /* open addressing, hashed by gpa and direction */
 };
 
-/* Do the work behind the three inline functions; stats is not NULL. */
-void stats_add_access(struct stats *stats, gpa_t gpa, bool write, const struct bus_region *region);
+/* Does the work behind stats_mmio; stats is not NULL. The access's slot, NULL when it was counted among other_accesses. */
+struct stats_access *stats_add_access(struct stats *stats, gpa_t gpa, bool write, const struct bus_region *region);
 
 /* One return from KVM_RUN. reason: KVM_EXIT_x of linux/kvm.h; KVM_EXIT_INTR for EINTR. */
 static inline void stats_exit(struct stats *stats, unsigned int reason)
@@ -60,7 +61,7 @@ static inline void stats_exit(struct stats *stats, unsigned int reason)
 static inline void stats_mmio(struct stats *stats, gpa_t gpa, bool write, const struct bus_region *region)
 {
 	if (stats)
-		stats_add_access(stats, gpa, write, region);
+		(void)stats_add_access(stats, gpa, write, region);
 }
 
 static inline void stats_call(struct stats *stats, enum stats_call call)

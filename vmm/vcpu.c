@@ -145,7 +145,7 @@ static void exit_mmio(struct vcpu *vcpu)
 	const struct bus_region *region = NULL;
 
 	pthread_mutex_lock(machine->lock);
-	if (vcpu->stats || options->trace_exits)
+	if (vcpu->stats || vcpu->track || options->trace_exits)
 		region = bus_find(machine->bus, addr, size);
 	if (run->mmio.is_write) {
 		memcpy(&value, run->mmio.data, size);
@@ -158,6 +158,7 @@ static void exit_mmio(struct vcpu *vcpu)
 	pthread_mutex_unlock(machine->lock);
 
 	stats_mmio(vcpu->stats, addr, run->mmio.is_write, region);
+	trace_mmio(vcpu->track, addr, run->mmio.is_write, size, value, region);
 	if (options->trace_exits)
 		trace(vcpu, run->mmio.is_write ? "write" : "read", addr, size, value, region);
 }
@@ -272,7 +273,12 @@ static void *vcpu_thread(void *opaque)
 	struct vcpu *vcpu = opaque;
 
 	for (;;) {
-		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
+		int ret;
+
+		trace_enter(vcpu->track);
+		ret = ioctl(vcpu->fd, KVM_RUN, 0);
+		trace_leave(vcpu->track, ret ? KVM_EXIT_INTR : vcpu->run->exit_reason);
+		if (!ret) {
 			if (!handle_exit(vcpu))
 				return NULL;
 			continue;

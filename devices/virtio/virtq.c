@@ -94,8 +94,15 @@ void virtq_reset(struct virtq *q)
 	q->desc_gpa = q->avail_gpa = q->used_gpa = 0;
 }
 
+static inline void watch(const struct virtq *q, enum virtq_step step, uint16_t head, uint32_t len)
+{
+	if (__builtin_expect(q->watch != NULL, 0))
+		q->watch->step(q->watch, q, step, head, len);
+}
+
 void virtq_begin(struct virtq *q)
 {
+	watch(q, VIRTQ_BEGIN, 0, 0);
 	q->budget = q->size;
 	q->more = false;
 }
@@ -127,6 +134,7 @@ static void give(struct virtq *q, uint16_t head, uint16_t slots, uint32_t len)
 {
 	q->ring->give(q, head, slots, len);
 	q->given += slots;
+	watch(q, VIRTQ_USED, head, len);
 }
 
 /* The order's entry for the chain just taken. There is room: no more are in flight than the ring has entries. */
@@ -184,6 +192,7 @@ bool virtq_pop(struct virtq *q, struct chain *chain)
 			return break_queue(q);
 		}
 		in_flight_set(q, chain->head);
+		watch(q, VIRTQ_POPPED, chain->head, 0);
 		chain->life = q->life;
 		chain->written = 0;
 		chain->order = q->in_order ? order_append(q, chain) : 0;
@@ -199,6 +208,7 @@ void virtq_unpop(struct virtq *q, struct chain *chain)
 	if (!is_out(q, chain))
 		return;
 	in_flight_clear(q, chain->head);
+	watch(q, VIRTQ_UNPOPPED, chain->head, 0);
 	q->ring->untake(q, chain);
 	q->budget++;
 	if (q->in_order)
@@ -226,6 +236,7 @@ bool virtq_should_notify(struct virtq *q)
 		return false;
 	wanted = q->ring->driver_waits(q);
 	q->given = 0;
+	watch(q, wanted ? VIRTQ_TOLD : VIRTQ_NOT_TOLD, 0, 0);
 	return wanted;
 }
 

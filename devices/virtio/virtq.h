@@ -53,8 +53,28 @@ struct chain {
 	struct iovec iov[CHAIN_MAX_IOV];
 };
 
+struct virtq;
+
+/* The steps of a turn and of a request, for whoever watches. */
+enum virtq_step {
+	VIRTQ_BEGIN, /* a turn begins: kicked, or work was left */
+	VIRTQ_POPPED,
+	VIRTQ_UNPOPPED, /* put back: it was not popped after all */
+	VIRTQ_USED, /* is in the used ring */
+	VIRTQ_TOLD, /* what was used until now: the driver is interrupted */
+	VIRTQ_NOT_TOLD, /* and this is when it does not want to be */
+};
+
+/* Belongs to the watcher and outlives the queue. Called under the machine lock; must not touch the queue. */
+struct virtq_watch {
+	/* head and len, the used length, are 0 where there are none. */
+	void (*step)(
+		struct virtq_watch *watch, const struct virtq *q, enum virtq_step step, uint16_t head, uint32_t len);
+};
+
 struct virtq {
 	const struct mem *mem;
+	struct virtq_watch *watch; /* NULL: nobody does */
 	uint16_t index, size_max;
 	/* The driver's settings; frozen while ready. */
 	uint16_t size;
