@@ -28,7 +28,7 @@ static void mmio_by_default(void)
 	struct error error;
 
 	CHECK_EQ(PARSE(&o, &error, "--disk", "path=a"), 0);
-	CHECK(!o.pci);
+	CHECK(!o.pci && o.mmio);
 	CHECK_EQ(o.msi, MSI_AUTO);
 	CHECK_EQ(o.rng_place.bus, TRANSPORT_MMIO);
 	CHECK_EQ(o.disks[0].place.bus, TRANSPORT_MMIO);
@@ -48,7 +48,7 @@ static void slots_in_order(void)
 	CHECK_EQ(PARSE(&o, &error, "--disk", "path=a", "--rng", "features=-event_idx", "--disk", "path=b",
 			 "--transport", "pci"),
 		0);
-	CHECK(o.pci);
+	CHECK(o.pci && !o.mmio);
 	CHECK_EQ(o.disks[0].place.bus, TRANSPORT_PCI);
 	CHECK_EQ(o.disks[0].place.slot, 1);
 	CHECK_EQ(o.rng_place.slot, 2);
@@ -67,7 +67,7 @@ static void one_by_one(void)
 	struct error error;
 
 	CHECK_EQ(PARSE(&o, &error, "--disk", "path=a,bus=pci", "--disk", "path=b"), 0);
-	CHECK(o.pci);
+	CHECK(o.pci && o.mmio);
 	CHECK_EQ(o.rng_place.bus, TRANSPORT_MMIO);
 	CHECK_EQ(o.disks[0].place.slot, 1);
 	CHECK_EQ(o.disks[1].place.bus, TRANSPORT_MMIO);

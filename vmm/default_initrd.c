@@ -7,30 +7,46 @@
 
 #include "init_blob.h"
 
-/* Without these the guest has none of our devices. */
-static const char *const wanted[] = { "virtio_mmio", "virtio_rng", NULL };
-static const char *const wanted_with_disks[] = { "virtio_mmio", "virtio_rng", "virtio_blk", NULL };
+#define MODULES_WANTED 4 /* at most, of choose_modules */
+
 /* Comfort: the power key for a graceful shutdown. */
 static const char *const welcome[] = { "gpio_keys", "evdev", NULL };
 /* And what most disks hold, ext2 and ext3 too. */
 static const char *const welcome_with_disks[] = { "gpio_keys", "evdev", "ext4", NULL };
 
+/* The drivers of the machine's devices, NULL at the end; without them the guest has none of them. */
+static void choose_modules(const char *names[MODULES_WANTED + 1], const struct options *options)
+{
+	size_t count = 0;
+
+	if (options->mmio || !options->pci)
+		names[count++] = "virtio_mmio";
+	if (options->pci)
+		names[count++] = "virtio_pci";
+	names[count++] = "virtio_rng";
+	if (options->disk_count)
+		names[count++] = "virtio_blk";
+	names[count] = NULL;
+}
+
 int default_initrd_make(struct default_initrd *made, const struct options *options, const struct kernel *kernel,
 	struct initrd *initrd, struct error *error)
 {
+	const char *wanted[MODULES_WANTED + 1];
 	const struct initramfs_config config = {
 		.init = guest_init_start,
 		.init_len = (size_t)(guest_init_end - guest_init_start),
 		.kernel = options->kernel,
 		.image = kernel,
 		.modules = options->modules,
-		.want = options->disk_count ? wanted_with_disks : wanted,
+		.want = wanted,
 		.may_want = options->disk_count ? welcome_with_disks : welcome,
 		.busybox = options->busybox,
 		.exec = options->exec,
 		.terminal = isatty(STDOUT_FILENO),
 	};
 
+	choose_modules(wanted, options);
 	if (initramfs_build(&made->archive, &config, error))
 		return -1;
 	if (made->archive.warning[0])

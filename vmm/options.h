@@ -74,6 +74,7 @@ struct options {
 	unsigned int disk_count;
 	enum transport transport; /* of virtio devices without a bus=, default TRANSPORT_MMIO */
 	bool pci; /* some device is on the PCI bus; without one there is none */
+	bool mmio; /* some device is reached by virtio-mmio */
 	enum msi_kind msi; /* default MSI_AUTO (--kvm msi=its|v2m) */
 	enum console_kind console; /* default CONSOLE_STDIO */
 	const char *console_path; /* CONSOLE_FILE, CONSOLE_UNIX */

@@ -100,8 +100,10 @@ int place_options_settle(struct options *options, struct error *error)
 	if (take_given(all, count, taken, error))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (all[i].place->bus != TRANSPORT_PCI)
+		if (all[i].place->bus != TRANSPORT_PCI) {
+			options->mmio = true;
 			continue;
+		}
 		options->pci = true;
 		if (!all[i].place->slot && take_free(&all[i], taken, error))
 			return -1;

@@ -13,7 +13,7 @@ must_check int transport_parse(const char *option, const char *value, enum trans
 /* One device's bus= and addr=, NULL where not given. 0, or -1 with *error. */
 must_check int place_options_parse(
 	const char *option, const char *bus, const char *addr, struct place_options *place, struct error *error);
-/* Once every option is parsed: settles each device's place, and options->pci. 0, or -1 with *error: no two fit together. */
+/* Once every option is parsed: settles each device's place, options->pci and mmio. 0, or -1 with *error: no two fit together. */
 must_check int place_options_settle(struct options *options, struct error *error);
 
 #endif
