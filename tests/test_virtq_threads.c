@@ -2,7 +2,8 @@
 /*
  * Driver and device at the same time, each asleep whenever the other said it need not be told: if either side's wish and
  * the other's look at the ring are not ordered by a full barrier, both sleep sooner or later, and the test sees it. The
- * reordering this needs happens on x86 too; how soon depends on the machine, so this hunts for it and proves nothing.
+ * reordering this needs happens on x86 too; how soon depends on the machine, so this hunts for it and proves
+ * nothing. test_virtq_barriers.c takes the four places one at a time and finds it.
  *
  * Both sides race for the rings on purpose, as a guest does, so there is nothing for TSan here.
  */
