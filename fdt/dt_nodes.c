@@ -292,6 +292,18 @@ void dt_add_pl011(struct dt *dt, uint64_t base, uint32_t spi)
 	dt_end(dt);
 }
 
+void dt_add_uart16550(struct dt *dt, uint64_t base, uint64_t size, uint32_t hz, uint32_t spi)
+{
+	dt_begin_at(dt, "serial", base);
+	dt_str(dt, "compatible", "ns16550a");
+	dt_reg(dt, base, size);
+	dt_u32(dt, "reg-shift", 0);
+	dt_u32(dt, "reg-io-width", 1);
+	dt_u32(dt, "clock-frequency", hz);
+	add_spi(dt, spi, IRQ_LEVEL_HIGH);
+	dt_end(dt);
+}
+
 void dt_add_pl031(struct dt *dt, uint64_t base, uint32_t spi)
 {
 	dt_begin_at(dt, "pl031", base);

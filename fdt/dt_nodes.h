@@ -65,6 +65,8 @@ void dt_add_pcie(struct dt *dt, const struct dt_pcie *pcie);
 /* The 24 MHz clock that the PrimeCell nodes below name; one a tree, before or after them. */
 void dt_add_apb_clock(struct dt *dt);
 void dt_add_pl011(struct dt *dt, uint64_t base, uint32_t spi);
+/* A 16550A with byte registers a byte apart, size bytes of them, whose divisor divides a clock of hz. */
+void dt_add_uart16550(struct dt *dt, uint64_t base, uint64_t size, uint32_t hz, uint32_t spi);
 void dt_add_pl031(struct dt *dt, uint64_t base, uint32_t spi);
 void dt_add_pl061(struct dt *dt, uint64_t base, uint32_t spi);
 /* A gpio-keys power key on the PL061's line (0 to 7): KEY_POWER. */

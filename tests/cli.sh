@@ -67,6 +67,11 @@ check "with the console added" grep -q 'bootargs = ".*hello=world.*console=ttyAM
 check "a user's console= stands alone" tree --cmdline 'console=hvc0'
 check "no other is added" test "$(grep -c 'bootargs.*console=ttyAMA0' tree.dts)" = 0
 
+check "a tree with an 8250 as console" tree --console-type 8250
+check "has it as stdout-path" grep -q 'stdout-path = "/serial@9000000"' tree.dts
+check "and no PL011" test "$(grep -c arm,pl011 tree.dts)" = 0
+check "its console is ttyS0" grep -q 'bootargs = "console=ttyS0' tree.dts
+
 if [ "$(uname -m)" != aarch64 ]; then
 	# With or without /dev/kvm: the one of this machine cannot run aarch64 guests.
 	head -c 1000 /dev/zero >flat

@@ -46,9 +46,20 @@ static void defaults_are_added_unless_decided(void)
 		struct error error = { 0 };
 		char out[CMDLINE_SIZE];
 
-		CHECK_EQ(cmdline_build(out, rows[i].user, rows[i].extra, &error), 0);
+		CHECK_EQ(cmdline_build(out, rows[i].user, rows[i].extra, "console=ttyAMA0", &error), 0);
 		CHECK_STR(out, rows[i].want);
 	}
+}
+
+static void another_console(void)
+{
+	struct error error = { 0 };
+	char out[CMDLINE_SIZE];
+
+	CHECK_EQ(cmdline_build(out, "ro", NULL, "console=ttyS0", &error), 0);
+	CHECK_STR(out, "ro console=ttyS0 earlycon panic=-1 reboot=panic_warm");
+	CHECK_EQ(cmdline_build(out, "console=hvc0", NULL, "console=ttyS0", &error), 0);
+	CHECK_STR(out, "console=hvc0 earlycon panic=-1 reboot=panic_warm");
 }
 
 /* Exactly as long as Linux takes, and one longer, into a heap block that ASan watches. */
@@ -60,13 +71,13 @@ static void too_long(void)
 
 	memset(user, 'a', CMDLINE_SIZE * 2);
 	user[room] = '\0';
-	CHECK_EQ(cmdline_build(out, user, NULL, &error), 0);
+	CHECK_EQ(cmdline_build(out, user, NULL, "console=ttyAMA0", &error), 0);
 	CHECK_EQ(strlen(out), CMDLINE_SIZE - 1);
 	for (size_t len = room + 1; len < CMDLINE_SIZE * 2; len++) {
 		error = (struct error){ 0 };
 		memset(user, 'a', CMDLINE_SIZE * 2);
 		user[len] = '\0';
-		CHECK_EQ(cmdline_build(out, user, NULL, &error), -1);
+		CHECK_EQ(cmdline_build(out, user, NULL, "console=ttyAMA0", &error), -1);
 	}
 	CHECK_EQ(error.status, STATUS_USAGE);
 	CHECK_HAS(error.text, "command line");
@@ -78,6 +89,7 @@ static void too_long(void)
 
 static const struct test tests[] = {
 	TEST(defaults_are_added_unless_decided),
+	TEST(another_console),
 	TEST(too_long),
 };
 

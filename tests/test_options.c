@@ -101,6 +101,22 @@ static const struct refusal refusals[] = {
 	{ { "--console", "file" }, "--console file: write" },
 	{ { "--console", "file=" }, "--console file=: write" },
 	{ { "--console", "pty=/x" }, "--console pty=/x: write" },
+	{ { "--console-type", "16550" }, "--console-type 16550: write pl011 or 8250" },
+	{ { "--console-type", "" }, "--console-type : write pl011 or 8250" },
+	{ { "--serial", "" }, "--serial: unknown key \"\"; it takes pci, addr, stdio, pty, file, unix" },
+	{ { "--serial", "pty" }, "--serial: serial ports are on the PCI bus; write --serial pci" },
+	{ { "--serial", "pci=off,pty" }, "--serial: serial ports are on the PCI bus" },
+	{ { "--serial", "pci,stdio,pty" }, "--serial: a port has one other end; write one of stdio, pty, file=PATH" },
+	{ { "--serial", "pci,file=a,unix=b" }, "--serial: a port has one other end" },
+	{ { "--serial", "pci,file=" }, "--serial: file=: write a text that is not empty" },
+	{ { "--serial", "pci,addr=32" }, "--serial: addr=32: write a PCI slot from 1 to 31" },
+	{ { "--serial", "pci,bus=pci" }, "--serial: unknown key \"bus\"" },
+	{ { "--serial", "pci,stdio", "--kernel", "k" }, "--console stdio and --serial stdio both want the terminal" },
+	{ { "--serial", "pci,stdio", "--console", "pty", "--serial", "pci,stdio", "--kernel", "k" },
+		"--serial stdio and --serial stdio both want the terminal" },
+	{ { "--qtest", "stdio", "--serial", "pci,stdio" }, "--qtest stdio and --serial stdio both want" },
+	{ { "--serial", "pci", "--serial", "pci", "--serial", "pci", "--serial", "pci", "--serial", "pci" },
+		"--serial: there is room for 4 ports" },
 	{ { "--rng", "/dev/urandom" }, "--rng: unknown key \"/dev/urandom\"; it takes source, features" },
 	{ { "--rng", "source=" }, "--rng: source=: write a text that is not empty" },
 	{ { "--rng", "source=a,source=b" }, "--rng: source is given twice" },
@@ -163,10 +179,10 @@ static void defaults(void)
 	CHECK_STR(o.cmdline, "");
 	CHECK_EQ(o.memory, 256 * MiB);
 	CHECK_EQ(o.cpus, 1);
-	CHECK_EQ(o.console, CONSOLE_STDIO);
+	CHECK_EQ(o.console.kind, CONSOLE_STDIO);
 	CHECK(o.rng && !o.rng_source && o.kaslr && o.rng_seed && o.ioeventfd && o.irqfd);
 	CHECK(o.pmu && o.sve && o.pauth && o.pvtime && !o.stats && !o.trace_exits);
-	CHECK(!o.initrd && !o.modules && !o.busybox && !o.exec && !o.dump_dtb && !o.console_path);
+	CHECK(!o.initrd && !o.modules && !o.busybox && !o.exec && !o.dump_dtb && !o.console.path);
 }
 
 static void every_value_arrives(void)
@@ -206,16 +222,16 @@ static void consoles(void)
 	struct error error;
 
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "pty"), 0);
-	CHECK_EQ(o.console, CONSOLE_PTY);
+	CHECK_EQ(o.console.kind, CONSOLE_PTY);
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "file=a,b=c"), 0);
-	CHECK_EQ(o.console, CONSOLE_FILE);
-	CHECK_STR(o.console_path, "a,b=c");
+	CHECK_EQ(o.console.kind, CONSOLE_FILE);
+	CHECK_STR(o.console.path, "a,b=c");
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console=unix=/run/s"), 0);
-	CHECK_EQ(o.console, CONSOLE_UNIX);
-	CHECK_STR(o.console_path, "/run/s");
+	CHECK_EQ(o.console.kind, CONSOLE_UNIX);
+	CHECK_STR(o.console.path, "/run/s");
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--console", "file=x", "--console", "stdio"), 0);
-	CHECK_EQ(o.console, CONSOLE_STDIO);
-	CHECK(!o.console_path);
+	CHECK_EQ(o.console.kind, CONSOLE_STDIO);
+	CHECK(!o.console.path);
 }
 
 static void last_one_counts(void)

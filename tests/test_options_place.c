@@ -90,6 +90,44 @@ static void one_by_one(void)
 	CHECK_EQ(o.disks[0].place.slot, 9);
 }
 
+static void serial_ports(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--console-type", "8250"), 0);
+	CHECK_EQ(o.console_type, CONSOLE_8250);
+	CHECK_EQ(PARSE(&o, &error, "--console-type=8250", "--console-type=pl011"), 0);
+	CHECK_EQ(o.console_type, CONSOLE_PL011);
+	CHECK(!o.pci);
+	CHECK_EQ(PARSE(&o, &error, "--serial", "pci", "--serial", "pci,unix=/run/s,,1,addr=7"), 0);
+	CHECK(o.pci);
+	CHECK_EQ(o.serial_count, 2);
+	CHECK_EQ(o.serials[0].console.kind, CONSOLE_PTY);
+	CHECK_EQ(o.serials[0].place.slot, 1);
+	CHECK_EQ(o.serials[1].console.kind, CONSOLE_UNIX);
+	CHECK_STR(o.serials[1].console.path, "/run/s,1");
+	CHECK_EQ(o.serials[1].place.slot, 7);
+	/* Among other devices, each in its turn. */
+	CHECK_EQ(PARSE(&o, &error, "--disk=path=a", "--serial=pci", "--rng=features=-event_idx", "--disk=path=b",
+			 "--serial=pci,file=f", "--transport=pci"),
+		0);
+	CHECK_EQ(o.disks[0].place.slot, 1);
+	CHECK_EQ(o.serials[0].place.slot, 2);
+	CHECK_EQ(o.rng_place.slot, 3);
+	CHECK_EQ(o.disks[1].place.slot, 4);
+	CHECK_EQ(o.serials[1].place.slot, 5);
+	CHECK_EQ(o.serials[1].console.kind, CONSOLE_FILE);
+	/* An rng that nobody asked for is the first; a serial port is on the PCI bus wherever others are. */
+	CHECK_EQ(PARSE(&o, &error, "--serial=pci,stdio", "--console=file=x", "--transport=pci", "--transport=mmio"), 0);
+	CHECK_EQ(o.serials[0].console.kind, CONSOLE_STDIO);
+	CHECK_EQ(o.serials[0].place.bus, TRANSPORT_PCI);
+	CHECK_EQ(o.serials[0].place.slot, 1);
+	CHECK_EQ(PARSE(&o, &error, "--serial=pci", "--transport=pci"), 0);
+	CHECK_EQ(o.rng_place.slot, 1);
+	CHECK_EQ(o.serials[0].place.slot, 2);
+}
+
 static void the_bus_is_full(void)
 {
 	static char program[] = "minivmm", option[] = "--disk", disk[] = "path=d", pci[] = "--transport=pci",
@@ -141,6 +179,8 @@ static void refused(void)
 		{ { "--transport", "pci", "--rng", "bus=mmio,addr=1" }, "--rng: addr=1: a slot of the PCI bus" },
 		{ { "--transport", "pci", "--rng", "addr=7", "--disk", "path=a,addr=7" },
 			"--disk: addr=7: that slot is taken already, by a --rng" },
+		{ { "--serial", "pci,addr=2", "--serial", "pci,addr=2" },
+			"--serial: addr=2: that slot is taken already, by a --serial" },
 		{ { "--disk", "path=a,bus=pci,addr=31", "--disk", "path=b,bus=pci,addr=0x1f" },
 			"--disk: addr=31: that slot is taken already, by a --disk" },
 		{ { "--kvm", "msi=gic" }, "--kvm: msi=gic: write auto, its or v2m" },
@@ -161,6 +201,7 @@ static const struct test tests[] = {
 	TEST(mmio_by_default),
 	TEST(slots_in_order),
 	TEST(one_by_one),
+	TEST(serial_ports),
 	TEST(the_bus_is_full),
 	TEST(message_kinds),
 	TEST(refused),

@@ -22,18 +22,6 @@ int board_placed(int ret, const char *what, struct error *error)
 	return ret ? error_set(error, STATUS_HOST, "cannot set up the %s: %s", what, strerror(-ret)) : 0;
 }
 
-static int place_pl011(struct board *board, struct error *error)
-{
-	struct irq *irq = board_spi(board, LAYOUT_SPI_PL011, error);
-
-	if (!irq || board_placed(pl011_init(&board->pl011, board->config->console, board->bus, LAYOUT_PL011, irq),
-			    "PL011", error))
-		return -1;
-	board->pl011_up = true;
-	dt_add_pl011(&board->dt, LAYOUT_PL011, LAYOUT_SPI_PL011);
-	return 0;
-}
-
 static int place_pl031(struct board *board, struct error *error)
 {
 	struct irq *irq = board_spi(board, LAYOUT_SPI_PL031, error);
@@ -82,7 +70,7 @@ static int describe_chosen(struct board *board, struct error *error)
 	uint8_t rng_seed[64];
 	struct dt_chosen chosen = {
 		.bootargs = board->config->cmdline,
-		.stdout_path = "/pl011@9000000",
+		.stdout_path = board_stdout_path(board),
 		.initrd = board->boot->initrd,
 		.initrd_size = board->boot->initrd_size,
 	};
@@ -130,8 +118,9 @@ int board_build(struct board *board, struct error *error)
 	dt_add_memory(&board->dt, LAYOUT_RAM, board->config->options->memory);
 	describe_cpus(board);
 	dt_add_apb_clock(&board->dt);
-	if (place_pl011(board, error) || place_pl031(board, error) || place_pl061(board, error) ||
-		place_exit(board, error) || board_place_pci(board, error) || board_place_virtio(board, error))
+	if (board_place_console(board, error) || place_pl031(board, error) || place_pl061(board, error) ||
+		place_exit(board, error) || board_place_pci(board, error) || board_place_virtio(board, error) ||
+		board_place_serials(board, error))
 		return -1;
 	dt_end(&board->dt);
 	board->dtb_size = dt_finish(&board->dt);
@@ -143,6 +132,7 @@ int board_build(struct board *board, struct error *error)
 
 void board_destroy(struct board *board)
 {
+	board_destroy_serials(board);
 	board_destroy_virtio(board);
 	board_destroy_pci(board);
 	if (board->exit_up)
@@ -151,6 +141,5 @@ void board_destroy(struct board *board)
 		pl061_destroy(&board->pl061);
 	if (board->pl031_up)
 		pl031_destroy(&board->pl031);
-	if (board->pl011_up)
-		pl011_destroy(&board->pl011);
+	board_destroy_console(board);
 }

@@ -4,7 +4,7 @@
  * adjacent lines, so that the tree cannot drift from the machine. Not the machine's life, its RAM or its CPUs (machine.h).
  *
  * board.c has the platform's devices and the tree, board_virtio.c virtio devices and the transport each is reached by,
- * board_pci.c the PCI host bridge.
+ * board_pci.c the PCI host bridge, board_serial.c the console and other serial ports.
  */
 #ifndef MINIVMM_BOARD_H
 #define MINIVMM_BOARD_H
@@ -18,11 +18,13 @@
 #include "dt_nodes.h"
 #include "error.h"
 #include "pci/host.h"
+#include "pci/serial.h"
 #include "platform/exit.h"
 #include "platform/gicv2m.h"
 #include "platform/pl011.h"
 #include "platform/pl031.h"
 #include "platform/pl061.h"
+#include "platform/uart16550.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
@@ -56,13 +58,16 @@ struct board {
 
 	struct dt dt; /* in guest RAM at boot->dtb */
 	int dtb_size;
-	bool pl011_up, pl031_up, pl061_up, exit_up, v2m_up, pci_up, rng_up;
-	struct pl011 pl011;
+	bool pl011_up, uart_up, pl031_up, pl061_up, exit_up, v2m_up, pci_up, rng_up;
+	struct pl011 pl011; /* or uart: the console */
+	struct uart16550 uart;
 	struct pl031 pl031;
 	struct pl061 pl061;
 	struct exit_reg exit;
 	struct gicv2m v2m; /* for PCI devices where the accelerator takes no messages */
 	struct pci_host pci;
+	struct pci_serial serials[OPTIONS_MAX_SERIALS];
+	unsigned int serial_count; /* up */
 	struct virtio_rng rng;
 	struct board_transport rng_transport;
 	struct board_disk *disks; /* as many as there are options for */
@@ -84,6 +89,13 @@ struct irq *board_spi(struct board *board, uint32_t spi, struct error *error);
 must_check int board_placed(int ret, const char *what, struct error *error);
 /* What the tree says takes messages: nothing where there is no PCI. */
 void board_describe_msi(const struct board *board, struct dt_msi *msi);
+/* The console, and the node that is its. */
+must_check int board_place_console(struct board *board, struct error *error);
+const char *board_stdout_path(const struct board *board);
+void board_destroy_console(struct board *board);
+/* Serial ports on the PCI bus, once it is there. */
+must_check int board_place_serials(struct board *board, struct error *error);
+void board_destroy_serials(struct board *board);
 /* Nothing when no device is on the bus; else before the first of them. */
 must_check int board_place_pci(struct board *board, struct error *error);
 void board_destroy_pci(struct board *board);

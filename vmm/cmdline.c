@@ -8,10 +8,10 @@
 
 /* Each is added unless the user's line has one of these parameters, by name, with or without a value. */
 static const struct {
-	const char *add;
+	const char *add; /* NULL: the console */
 	const char *unless[2];
 } defaults[] = {
-	{ "console=ttyAMA0", { "console" } },
+	{ NULL, { "console" } },
 	/* Through /chosen/stdout-path. Every character is an exit of its own, which a user who wants quiet is spared. */
 	{ "earlycon", { "earlycon", "quiet" } },
 	{ "panic=-1", { "panic" } },
@@ -93,7 +93,7 @@ static void append(struct line *line, const char *text, size_t len)
 	line->len += len;
 }
 
-int cmdline_build(char *out, const char *user, const char *extra, struct error *error)
+int cmdline_build(char *out, const char *user, const char *extra, const char *console, struct error *error)
 {
 	const char *end = kernel_end(user);
 	struct line line = { out, 0 };
@@ -105,13 +105,14 @@ int cmdline_build(char *out, const char *user, const char *extra, struct error *
 	if (extra)
 		append(&line, extra, strlen(extra));
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+		const char *add = defaults[i].add ? defaults[i].add : console;
 		bool decided = false;
 
 		for (size_t j = 0; j < ARRAY_SIZE(defaults[i].unless) && defaults[i].unless[j]; j++)
 			decided |= has(user, end, defaults[i].unless[j]) ||
 				   (extra && has(extra, extra + strlen(extra), defaults[i].unless[j]));
 		if (!decided)
-			append(&line, defaults[i].add, strlen(defaults[i].add));
+			append(&line, add, strlen(add));
 	}
 	append(&line, end, strlen(end));
 	if (line.len >= CMDLINE_SIZE)

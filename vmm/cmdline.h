@@ -16,9 +16,9 @@
 
 /*
  * Writes to out (CMDLINE_SIZE bytes) user's string, then extra (NULL: nothing), then each default the user has not decided:
- * console=ttyAMA0, earlycon (not with quiet), panic=-1, reboot=panic_warm. What we add goes before a "--", after which
+ * console ("console=ttyAMA0"), earlycon (not with quiet), panic=-1, reboot=panic_warm. What we add goes before a "--", after which
  * arguments are init's. Quotes are respected as the kernel does. 0, or -1 with *error filled (STATUS_USAGE: too long).
  */
-must_check int cmdline_build(char *out, const char *user, const char *extra, struct error *error);
+must_check int cmdline_build(char *out, const char *user, const char *extra, const char *console, struct error *error);
 
 #endif

@@ -18,7 +18,7 @@ static size_t filter_input(struct chardev_filter *filter, uint8_t *buf, size_t l
 	if (events & ESCAPE_HELP)
 		fputs(escape_help, stderr);
 	if (events & ESCAPE_QUIT)
-		console->quit(console);
+		console->quit(console->opaque);
 	return len;
 }
 
@@ -35,14 +35,15 @@ static int setup_terminal(struct console *console, struct error *error)
 	return ret ? error_set(error, STATUS_HOST, "cannot make the terminal raw: %s", strerror(-ret)) : 0;
 }
 
-int console_open(struct console *console, const struct options *options, struct loop *loop, struct error *error)
+int console_open(struct console *console, const char *option, const struct console_options *options, struct loop *loop,
+	struct error *error)
 {
 	const char *failed = "cannot be opened";
-	const char *path = options->console_path;
+	const char *path = options->path;
 	int ret = -EINVAL;
 
 	*console = (struct console){ .chardev = NULL };
-	switch (options->console) {
+	switch (options->kind) {
 	case CONSOLE_DEFAULT:
 	case CONSOLE_STDIO: ret = chardev_open_stdio(loop, term_may_read, &console->chardev, &failed); break;
 	case CONSOLE_PTY: ret = chardev_open_pty(loop, &console->chardev, &failed); break;
@@ -51,11 +52,11 @@ int console_open(struct console *console, const struct options *options, struct 
 	}
 	if (ret)
 		return error_set(
-			error, STATUS_OUTPUT, "--console: %s %s: %s", path ? path : "it", failed, strerror(-ret));
-	if (options->console == CONSOLE_STDIO)
+			error, STATUS_OUTPUT, "%s: %s %s: %s", option, path ? path : "it", failed, strerror(-ret));
+	if (options->kind == CONSOLE_STDIO)
 		return setup_terminal(console, error);
-	if (options->console == CONSOLE_PTY)
-		fprintf(stderr, "minivmm: console on %s\n", console->chardev->name);
+	if (options->kind == CONSOLE_PTY)
+		fprintf(stderr, "minivmm: %s on %s%s", option + strlen("--"), console->chardev->name, term_newline());
 	return 0;
 }
 

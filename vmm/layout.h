@@ -3,7 +3,7 @@
  * The guest's physical address map and interrupt numbers: those of QEMU's `virt` board (hw/arm/virt.c), so that programs,
  * firmware and qtest traces made for it run here unmodified. The one addition is the exit register.
  *
- *	0x0800_0000  GICD, 64 KiB		0x0900_0000  PL011, SPI 1
+ *	0x0800_0000  GICD, 64 KiB		0x0900_0000  PL011, SPI 1; or a 16550A, at the same SPI
  *	0x0801_0000  GICC (GICv2), 64 KiB	0x0901_0000  PL031, SPI 2
  *	0x0802_0000  GICv2M			0x0903_0000  PL061, SPI 7
  *	0x0808_0000  ITS			0x090a_0000  stolen-time pages, 64 KiB

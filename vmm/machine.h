@@ -28,6 +28,7 @@ struct machine_config {
 	const struct kernel *kernel;
 	const struct initrd *initrd; /* NULL: none */
 	struct chardev *console;
+	struct chardev *const *serials; /* options->serial_count of them */
 	struct entropy *entropy; /* NULL: no rng device */
 	struct block *const *disks; /* options->disk_count of them, open */
 	struct loop *loop;

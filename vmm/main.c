@@ -38,6 +38,8 @@ struct session {
 	struct loop loop;
 	struct qtest_clock qtest_clock; /* the loop's, with --qtest */
 	struct console console;
+	struct console serials[OPTIONS_MAX_SERIALS];
+	struct chardev *serial_streams[OPTIONS_MAX_SERIALS]; /* of serials */
 	struct entropy entropy;
 	bool entropy_open;
 	struct block *disks[OPTIONS_MAX_DISKS];
@@ -66,9 +68,9 @@ static void kill_guest(struct session *session)
 		machine_kill(session->machine);
 }
 
-static void quit(struct console *console)
+static void quit(void *opaque)
 {
-	kill_guest(container_of(console, struct session, console));
+	kill_guest(opaque);
 }
 
 /* A guest that listens to its power key shuts down by itself; the user who asks again means it. */
@@ -176,11 +178,22 @@ static const char *init_arguments(const struct options *options, char *buf, size
 
 	if (options->exec)
 		return "quiet";
-	if (options->console != CONSOLE_STDIO || ioctl(STDIN_FILENO, TIOCGWINSZ, &window) || !window.ws_row || !term ||
-		strpbrk(term, " \"\t\n") || strlen(term) > 32)
+	if (options->console.kind != CONSOLE_STDIO || ioctl(STDIN_FILENO, TIOCGWINSZ, &window) || !window.ws_row ||
+		!term || strpbrk(term, " \"\t\n") || strlen(term) > 32)
 		return NULL;
 	snprintf(buf, size, "TERM=%s LINES=%u COLUMNS=%u", term, window.ws_row, window.ws_col);
 	return buf;
+}
+
+/*
+ * Linux numbers 8250s as it finds them, and a PCI one may be found before the console: then only the address says which one
+ * is meant, in a form that starts an earlycon (drivers/tty/serial/8250/8250_core.c, univ8250_console_match).
+ */
+static const char *console_parameter(const struct options *options)
+{
+	if (options->console_type == CONSOLE_PL011)
+		return "console=ttyAMA0";
+	return options->serial_count ? "console=uart8250,mmio,0x9000000" : "console=ttyS0";
 }
 
 /* What the guest boots from. A flat binary brings its own everything. */
@@ -194,7 +207,8 @@ static int open_guest(struct session *session, struct error *error)
 		return -1;
 	default_init = options->kernel && !options->initrd && session->kernel.format != KERNEL_FLAT;
 	if (cmdline_build(session->cmdline, options->cmdline,
-		    default_init ? init_arguments(options, arguments, sizeof(arguments)) : NULL, error))
+		    default_init ? init_arguments(options, arguments, sizeof(arguments)) : NULL,
+		    console_parameter(options), error))
 		return -1;
 	if (options->initrd)
 		return initrd_open(&session->initrd, options->initrd, error);
@@ -239,6 +253,30 @@ static int finish_trace(struct session *session, int status)
 	return status == STATUS_OK ? (int)error.status : status;
 }
 
+static int open_console(struct session *session, struct console *console, const char *option,
+	const struct console_options *options, struct error *error)
+{
+	if (console_open(console, option, options, &session->loop, error))
+		return -1;
+	console->quit = quit;
+	console->opaque = session;
+	return 0;
+}
+
+static int open_consoles(struct session *session, struct error *error)
+{
+	const struct options *options = session->options;
+
+	if (open_console(session, &session->console, "--console", &options->console, error))
+		return -1;
+	for (unsigned int i = 0; i < options->serial_count; i++) {
+		if (open_console(session, &session->serials[i], "--serial", &options->serials[i].console, error))
+			return -1;
+		session->serial_streams[i] = session->serials[i].chardev;
+	}
+	return 0;
+}
+
 static int open_session(struct session *session, struct error *error)
 {
 	int ret;
@@ -260,15 +298,14 @@ static int open_session(struct session *session, struct error *error)
 		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
 	if (open_disks(session, error) || watch_signals(session, error))
 		return -1;
-	if (console_open(&session->console, session->options, &session->loop, error))
-		return -1;
-	session->console.quit = quit;
-	return 0;
+	return open_consoles(session, error);
 }
 
 /* In reverse, whatever was opened. */
 static void close_session(struct session *session)
 {
+	for (unsigned int i = 0; i < OPTIONS_MAX_SERIALS; i++)
+		console_close(&session->serials[i]);
 	console_close(&session->console);
 	if (session->signals.fd >= 0) {
 		loop_del(&session->loop, &session->signals);
@@ -296,6 +333,7 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.kernel = session->options->kernel ? &session->kernel : NULL,
 		.initrd = session->initrd.size ? &session->initrd : NULL,
 		.console = session->console.chardev,
+		.serials = session->serial_streams,
 		.entropy = session->entropy_open ? &session->entropy : NULL,
 		.disks = session->disks,
 		.loop = &session->loop,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "keyval.h"
+#include "options_console.h"
 #include "options_device.h"
 #include "options_place.h"
 
@@ -91,32 +92,22 @@ static int set_cpus(struct options *options, const struct row *row, char *value,
 	return 0;
 }
 
-/* Not a keyval list: the path is everything behind the "=", commas too, and there is never a second key. */
 static int set_console(struct options *options, const struct row *row, char *value, struct error *error)
 {
-	static const struct {
-		const char *form;
-		enum console_kind kind;
-	} forms[] = {
-		{ "stdio", CONSOLE_STDIO },
-		{ "pty", CONSOLE_PTY },
-		{ "file=", CONSOLE_FILE },
-		{ "unix=", CONSOLE_UNIX },
-	};
-
 	(void)row;
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		size_t len = strlen(forms[i].form);
-		bool path = forms[i].form[len - 1] == '=';
+	return console_options_parse(value, &options->console, error);
+}
 
-		/* A path has to follow where one is due, and nothing may where none is. */
-		if (strncmp(value, forms[i].form, len) || path != (value[len] != '\0'))
-			continue;
-		options->console = forms[i].kind;
-		options->console_path = path ? value + len : NULL;
-		return 0;
-	}
-	return error_set(error, STATUS_USAGE, "--console %s: write stdio, pty, file=PATH or unix=PATH", value);
+static int set_console_type(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	(void)row;
+	return console_type_parse(value, &options->console_type, error);
+}
+
+/* Places are handed out in the order of the command line, whatever kind of device each is for. */
+static void note_order(struct options *options, struct place_options *place)
+{
+	place->order = ++options->placed;
 }
 
 static int set_rng(struct options *options, const struct row *row, char *value, struct error *error)
@@ -139,6 +130,7 @@ static int set_rng(struct options *options, const struct row *row, char *value, 
 		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error) ||
 		place_options_parse("--rng", text.bus, text.addr, &options->rng_place, error))
 		return -1;
+	note_order(options, &options->rng_place);
 	options->rng_source = text.source;
 	return 0;
 }
@@ -164,7 +156,20 @@ static int set_disk(struct options *options, const struct row *row, char *value,
 		return error_set(error, STATUS_USAGE, "--disk: there is room for %d disks", OPTIONS_MAX_DISKS);
 	if (disk_options_parse(&options->disks[options->disk_count], value, error))
 		return -1;
+	note_order(options, &options->disks[options->disk_count].place);
 	options->disk_count++;
+	return 0;
+}
+
+static int set_serial(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	(void)row;
+	if (options->serial_count == OPTIONS_MAX_SERIALS)
+		return error_set(error, STATUS_USAGE, "--serial: there is room for %d ports", OPTIONS_MAX_SERIALS);
+	if (serial_options_parse(&options->serials[options->serial_count], value, error))
+		return -1;
+	note_order(options, &options->serials[options->serial_count].place);
+	options->serial_count++;
 	return 0;
 }
 
@@ -243,8 +248,7 @@ static int set_qtest(struct options *options, const struct row *row, char *value
 
 static const struct row rows[] = {
 	{ .help = "Boot" },
-	{ "kernel", "FILE", "arm64 Image, plain, gzip or EFI zboot; ELF vmlinux; or a\nflat program", set_path,
-		FIELD(kernel) },
+	{ "kernel", "FILE", "arm64 Image (or gzip, zboot), ELF vmlinux, flat program", set_path, FIELD(kernel) },
 	{ "initrd", "FILE", "initramfs to use in place of the built-in one", set_path, FIELD(initrd) },
 	{ "cmdline", "TEXT", "kernel command line", set_text, FIELD(cmdline) },
 	{ "exec", "COMMAND", "built-in initramfs: run COMMAND, exit with its status", set_path, FIELD(exec) },
@@ -255,14 +259,16 @@ static const struct row rows[] = {
 	{ .help = "Machine" },
 	{ "memory", "SIZE", "guest RAM in bytes, or with K, M or G (default 256M)", set_memory },
 	{ "cpus", "N", "1 to 123 CPUs, at most 8 on a GICv2 host (default 1)", set_cpus },
-	{ "cpu-features", "LIST", "hide what the host has: pmu=off,sve=off,pauth=off,\nsteal-time=off",
-		set_cpu_features },
-	{ "kvm", "LIST", "slower paths, for tests: ioeventfd=off,irqfd=off,\nmmio-mirror=off,msi=v2m", set_kvm },
+	{ "cpu-features", "LIST", "hide them: pmu=off,sve=off,pauth=off,steal-time=off", set_cpu_features },
+	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m", set_kvm },
 	{ .help = "Devices" },
 	{ "console", "WHERE",
 		"stdio, pty, file=PATH or unix=PATH (default stdio, where\nCtrl-A X quits and Ctrl-A H "
 		"helps)",
 		set_console },
+	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },
+	{ "serial", "pci,...", "a PCI serial port: addr=SLOT; pty (default), stdio,\nfile=PATH or unix=PATH",
+		set_serial },
 	{ "disk", "path=FILE,...",
 		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
 		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
@@ -274,10 +280,10 @@ static const struct row rows[] = {
 	{ .help = "Looking inside" },
 	{ "check", NULL, "print what this host offers and what to fix, and exit", set_action },
 	{ "dump-dtb", "FILE", "write the device tree to FILE and exit", set_path, FIELD(dump_dtb) },
-	{ "qtest", "WHERE", "no CPUs: obey QEMU's qtest protocol at unix:PATH, stdio\nor fd:N", set_qtest },
+	{ "qtest", "WHERE", "no CPUs: QEMU's qtest at unix:PATH, stdio or fd:N", set_qtest },
 	{ "stats", NULL, "count exits and register accesses, print them at the end", set_true, FIELD(stats) },
-	{ "boot-report", NULL, "print at the end how long each phase took, and the ten\nregisters that took longest", set_true,
-		FIELD(boot_report) },
+	{ "boot-report", NULL, "print at the end how long each phase took, and the ten\nregisters that took longest",
+		set_true, FIELD(boot_report) },
 	{ "trace", "FILE", "write a trace of exits and requests, for Perfetto", set_path, FIELD(trace) },
 	{ "trace-exits", NULL, "print each exit to user space as it happens", set_true, FIELD(trace_exits) },
 	{ "help", NULL, "print this and exit", set_action },
@@ -368,10 +374,7 @@ static int check_together(const struct options *options, struct error *error)
 	if (options->exec && options->initrd)
 		return error_set(error, STATUS_USAGE,
 			"--exec is run by the built-in initramfs and so cannot be had with --initrd; leave one out");
-	if (options->qtest && !strcmp(options->qtest, "stdio") && options->console == CONSOLE_STDIO)
-		return error_set(error, STATUS_USAGE,
-			"--qtest stdio and --console stdio both want the terminal; send one of them elsewhere");
-	return 0;
+	return console_options_check(options, error);
 }
 
 /* What depends on other options. */
@@ -381,12 +384,10 @@ static void settle_defaults(struct options *options)
 		/* The same script has the same answers, from the memory that holds the device tree too. */
 		options->kaslr = options->rng_seed = false;
 	}
-	if (options->console == CONSOLE_DEFAULT && options->qtest) {
-		options->console = CONSOLE_FILE;
-		options->console_path = "/dev/null";
-	} else if (options->console == CONSOLE_DEFAULT) {
-		options->console = CONSOLE_STDIO;
-	}
+	if (options->console.kind == CONSOLE_DEFAULT && options->qtest)
+		options->console = (struct console_options){ CONSOLE_FILE, "/dev/null" };
+	else if (options->console.kind == CONSOLE_DEFAULT)
+		options->console.kind = CONSOLE_STDIO;
 }
 
 int options_parse(struct options *options, int argc, char **argv, struct error *error)

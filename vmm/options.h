@@ -20,10 +20,20 @@
 
 #define OPTIONS_MAX_DISKS   30 /* of 32 virtio-mmio slots: one is virtio-rng's, one is left for another device */
 #define OPTIONS_MAX_QUEUES  16 /* of one disk: what VIRTIO_BLK_MAX_QUEUES allows */
+#define OPTIONS_MAX_SERIALS 4 /* Linux's CONFIG_SERIAL_8250_NR_UARTS as most have it */
 #define OPTIONS_MAX_DISK_ID 20 /* bytes of a serial number: VIRTIO_BLK_ID_BYTES */
 
 /* CONSOLE_DEFAULT is what options_parse starts with and never leaves: the terminal, or with --qtest nowhere. */
 enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
+
+/* The host's end of a serial line. */
+struct console_options {
+	enum console_kind kind;
+	const char *path; /* CONSOLE_FILE, CONSOLE_UNIX; else NULL */
+};
+
+/* What the guest finds at the console's address. */
+enum console_type { CONSOLE_PL011, CONSOLE_8250 };
 
 /* What is to be done; everything but ACTION_RUN ends before a machine exists. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
@@ -36,6 +46,7 @@ enum msi_kind { MSI_AUTO, MSI_ITS, MSI_V2M };
 
 /* bus=pci,addr=3 of a device. */
 struct place_options {
+	unsigned int order; /* on the command line; of a device that is there without an option 0 */
 	enum transport bus;
 	unsigned int slot; /* of the PCI bus, 1 to 31, each once; 0 where bus is mmio */
 };
@@ -52,6 +63,12 @@ struct disk_options {
 	bool write_through; /* default false: cache=writeback */
 	const char *id; /* serial number, NULL: none */
 	struct feature_options features;
+	struct place_options place;
+};
+
+/* --serial pci. */
+struct serial_options {
+	struct console_options console; /* default CONSOLE_PTY */
 	struct place_options place;
 };
 
@@ -72,12 +89,15 @@ struct options {
 	unsigned int rng_slot; /* disks in front of it on the command line, default 0 */
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	unsigned int disk_count;
+	unsigned int placed; /* devices with a place on the command line so far */
 	enum transport transport; /* of virtio devices without a bus=, default TRANSPORT_MMIO */
 	bool pci; /* some device is on the PCI bus; without one there is none */
 	bool mmio; /* some device is reached by virtio-mmio */
 	enum msi_kind msi; /* default MSI_AUTO (--kvm msi=its|v2m) */
-	enum console_kind console; /* default CONSOLE_STDIO */
-	const char *console_path; /* CONSOLE_FILE, CONSOLE_UNIX */
+	struct console_options console; /* default CONSOLE_STDIO */
+	enum console_type console_type; /* default CONSOLE_PL011 */
+	struct serial_options serials[OPTIONS_MAX_SERIALS];
+	unsigned int serial_count;
 	const char *dump_dtb; /* write the device tree here and exit 0 without running; NULL: no */
 	bool kaslr; /* default true: kaslr-seed in /chosen */
 	bool rng_seed; /* default true: rng-seed in /chosen */

@@ -29,7 +29,7 @@ int place_options_parse(
 	char text[64];
 	uint64_t slot;
 
-	*place = (struct place_options){ TRANSPORT_DEFAULT, 0 };
+	*place = (struct place_options){ .bus = TRANSPORT_DEFAULT };
 	snprintf(text, sizeof(text), "%s: bus=", option);
 	if (bus && transport_parse(text, bus, &place->bus, error))
 		return -1;
@@ -42,17 +42,27 @@ int place_options_parse(
 	return 0;
 }
 
+/* Behind those that came before it. */
+static void add(struct placed *all, size_t *count, const char *option, struct place_options *place)
+{
+	size_t at = (*count)++;
+
+	for (; at && all[at - 1].place->order > place->order; at--)
+		all[at] = all[at - 1];
+	all[at] = (struct placed){ option, place };
+}
+
 /* Every device that has a place, in the order of the command line; how many. */
 static size_t collect(struct options *options, struct placed *all)
 {
 	size_t count = 0;
 
-	for (unsigned int i = 0; i <= options->disk_count; i++) {
-		if (i == options->rng_slot && options->rng)
-			all[count++] = (struct placed){ "--rng", &options->rng_place };
-		if (i < options->disk_count)
-			all[count++] = (struct placed){ "--disk", &options->disks[i].place };
-	}
+	if (options->rng)
+		add(all, &count, "--rng", &options->rng_place);
+	for (unsigned int i = 0; i < options->disk_count; i++)
+		add(all, &count, "--disk", &options->disks[i].place);
+	for (unsigned int i = 0; i < options->serial_count; i++)
+		add(all, &count, "--serial", &options->serials[i].place);
 	return count;
 }
 
@@ -90,7 +100,7 @@ static int take_free(struct placed *device, const char **taken, struct error *er
 
 int place_options_settle(struct options *options, struct error *error)
 {
-	struct placed all[OPTIONS_MAX_DISKS + 1];
+	struct placed all[OPTIONS_MAX_DISKS + 1 + OPTIONS_MAX_SERIALS];
 	const char *taken[SLOT_LAST + 1] = { "host bridge" };
 	size_t count = collect(options, all);
 
