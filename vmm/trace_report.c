@@ -11,7 +11,10 @@ static int compare_time(const void *a_access, const void *b_access)
 {
 	const struct stats_access *a = a_access, *b = b_access;
 
-	return a->time == b->time ? 0 : a->time < b->time ? 1 : -1;
+	if (a->time != b->time)
+		return a->time < b->time ? 1 : -1;
+	/* Free slots behind those whose one access is still under way. */
+	return a->count == b->count ? 0 : a->count < b->count ? 1 : -1;
 }
 
 static void report_phases(const struct trace *trace, FILE *file)
@@ -27,18 +30,13 @@ static void report_phases(const struct trace *trace, FILE *file)
 		fprintf(file, "%12s  %12s  %" PRIu64 " more phases\n", "", "", trace->phases_dropped);
 }
 
-static void report_registers(const struct stats *sum, FILE *file)
+/* Sorts the table, which is then one no longer. */
+static void report_registers(struct stats *sum, FILE *file)
 {
-	struct stats_access access[STATS_ACCESSES];
-	size_t count = 0;
-
-	for (size_t i = 0; i < STATS_ACCESSES; i++)
-		if (sum->access[i].count)
-			access[count++] = sum->access[i];
-	qsort(access, count, sizeof(access[0]), compare_time);
+	qsort(sum->access, STATS_ACCESSES, sizeof(sum->access[0]), compare_time);
 	fprintf(file, "%12s  %12s  %12s  %s\n", "count", "total us", "us each", "register");
-	for (size_t i = 0; i < count && i < REPORT_REGISTERS; i++) {
-		const struct stats_access *a = &access[i];
+	for (size_t i = 0; i < REPORT_REGISTERS && sum->access[i].count; i++) {
+		const struct stats_access *a = &sum->access[i];
 
 		fprintf(file, "%12" PRIu64 "  %12.3f  %12.3f  %s %s ", a->count, (double)a->time / 1e3,
 			(double)a->time / 1e3 / (double)a->count, a->write ? "write" : "read",

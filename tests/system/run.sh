@@ -58,6 +58,7 @@ run_group() {
 	# shellcheck disable=SC2086
 	"$root/guest/emulated-host" $options --timeout "$limit" --log "$logs/system/$group.kernel" \
 		--add "$build/arm64/minivmm:/usr/bin/minivmm" --add "$build/arm64/tests/system/pty:/usr/bin/pty" \
+		--add "$build/arm64/tests/system/trace-check:/usr/bin/trace-check" \
 		--add "$logs/guests:/guests" --add "$root/tests/system/lib.sh:/tests/lib.sh" \
 		--add "$root/tests/system/run-cases:/tests/run-cases" --add "$cases:/tests/cases" -- \
 		/tests/run-cases "$(for c; do printf '%s:%s ' "$(basename "$c" .sh)" "$(($(header "$c" seconds) * 4 + 60))"; done)" \
@@ -79,7 +80,7 @@ report_case() {
 }
 
 build_system() {
-	build_arm64 tests/system/pty guests
+	build_arm64 tests/system/pty tests/system/trace-check guests
 	[ -x "$build/arm64/minivmm" ]
 }
 
