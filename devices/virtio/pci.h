@@ -9,8 +9,8 @@
  * A device with more queues than BAR 1 has vectors for gets a larger BAR 1; where the host bridge sends no messages there
  * is neither MSI-X nor BAR 1.
  *
- * While Bus Master is clear the device is held (virtio_hold): it serves no queue, and a configuration change in that time
- * sends no message.
+ * While Bus Master is clear the device is held (virtio_hold): it serves no queue, and the message of a configuration change
+ * waits in its vector's pending bit.
  */
 #ifndef MINIVMM_VIRTIO_PCI_H
 #define MINIVMM_VIRTIO_PCI_H
