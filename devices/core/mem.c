@@ -22,7 +22,7 @@ int mem_add(struct mem *mem, const struct mem_region *region)
 	return 0;
 }
 
-void *mem_ptr(const struct mem *mem, gpa_t gpa, size_t len)
+void *mem_find(const struct mem *mem, gpa_t gpa, size_t len)
 {
 	for (unsigned int i = 0; i < mem->count; i++) {
 		const struct mem_region *r = &mem->region[i];

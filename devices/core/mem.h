@@ -30,8 +30,9 @@ struct mem_region {
 	uint64_t fd_offset;
 };
 
+/* Begins zeroed: no memory. */
 struct mem {
-	struct mem_region region[MEM_MAX_REGIONS];
+	struct mem_region region[MEM_MAX_REGIONS]; /* those from count on stay zeroed: size 0 holds no address */
 	unsigned int count;
 };
 
@@ -41,8 +42,36 @@ struct mem {
  */
 must_check int mem_add(struct mem *mem, const struct mem_region *region);
 
+/* mem_ptr by a look at every region. */
+must_check void *mem_find(const struct mem *mem, gpa_t gpa, size_t len);
+
+/*
+ * Whether all of [gpa, gpa + len) lies in one region, and its host address; len is not 0. In line for the first region,
+ * where nearly every buffer of every guest is: a ring asks once for each of them.
+ */
+must_check static inline bool mem_map(const struct mem *mem, gpa_t gpa, size_t len, void **host)
+{
+	const struct mem_region *r = &mem->region[0];
+	/* Below base this wraps to at least 2^64 - base, which no size exceeds (mem_add). */
+	uint64_t offset = gpa - r->base, last;
+
+	if (likely(!__builtin_sub_overflow(r->size, len, &last) && offset <= last)) {
+		*host = r->host + offset;
+		return true;
+	}
+	*host = mem_find(mem, gpa, len);
+	return *host;
+}
+
 /* Host address of [gpa, gpa + len), or NULL unless all of it lies in one region. len 0 needs gpa itself inside. */
-must_check void *mem_ptr(const struct mem *mem, gpa_t gpa, size_t len);
+must_check static inline void *mem_ptr(const struct mem *mem, gpa_t gpa, size_t len)
+{
+	void *host;
+
+	if (!len)
+		return mem_find(mem, gpa, len);
+	return mem_map(mem, gpa, len, &host) ? host : NULL;
+}
 
 /* Copy out of or into guest memory. false, and nothing copied, unless the whole range lies in one region. */
 must_check bool mem_read(const struct mem *mem, gpa_t gpa, void *dst, size_t len);

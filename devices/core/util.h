@@ -12,6 +12,13 @@
 /* The caller has to look at the result: an error dropped is a bug. */
 #define must_check __attribute__((warn_unused_result))
 
+/* Which way a branch nearly always goes, where that shortens the path of every request. */
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* Off the path of every request: what it needs of registers does not weigh on that. */
+#define not_inline __attribute__((noinline))
+
 /* clang-format off: in a macro it takes (x) - 1 for a cast of -1. */
 
 /* By way of void: the member's alignment says nothing, the container is aligned as it was made. */

@@ -15,16 +15,11 @@
 
 #include "ring.h"
 
-static size_t in_flight_bytes(const struct virtq *q)
-{
-	return ((size_t)q->size_max + 7) / 8;
-}
-
 int virtq_init(struct virtq *q, const struct mem *mem, uint16_t index, uint16_t size_max)
 {
 	assert(size_max && size_max <= VIRTQ_SIZE_MAX);
 	*q = (struct virtq){ .mem = mem, .index = index, .size_max = size_max };
-	q->in_flight = calloc(1, in_flight_bytes(q));
+	q->in_flight = calloc(size_max, sizeof(*q->in_flight));
 	if (!q->in_flight)
 		return -ENOMEM;
 	virtq_reset(q);
@@ -37,6 +32,7 @@ void virtq_destroy(struct virtq *q)
 	free(q->order);
 	q->in_flight = NULL;
 	q->order = NULL;
+	q->ring = NULL;
 	q->ready = false;
 }
 
@@ -81,10 +77,9 @@ void virtq_stop(struct virtq *q)
 	q->kicks_off = false;
 	q->budget = 0;
 	q->more = false;
-	q->life++;
 	q->order_first = q->order_count = 0;
 	q->in_flight_count = 0;
-	memset(q->in_flight, 0, in_flight_bytes(q));
+	memset(q->in_flight, 0, q->size_max * sizeof(*q->in_flight));
 }
 
 void virtq_reset(struct virtq *q)
@@ -94,150 +89,122 @@ void virtq_reset(struct virtq *q)
 	q->desc_gpa = q->avail_gpa = q->used_gpa = 0;
 }
 
-static inline void watch(const struct virtq *q, enum virtq_step step, uint16_t head, uint32_t len)
+/* Whoever watches is told here, outside of the formats' pop and push: those would keep more registers for it. */
+static void step(const struct virtq *q, enum virtq_step step, uint16_t head, uint32_t len)
 {
-	if (__builtin_expect(q->watch != NULL, 0))
+	if (unlikely(q->watch))
 		q->watch->step(q->watch, q, step, head, len);
 }
 
 void virtq_begin(struct virtq *q)
 {
-	watch(q, VIRTQ_BEGIN, 0, 0);
+	step(q, VIRTQ_BEGIN, 0, 0);
 	q->budget = q->size;
 	q->more = false;
 }
 
-static bool in_flight_test(const struct virtq *q, uint16_t head)
-{
-	return q->in_flight[head / 8] & (1u << head % 8);
-}
-
-static void in_flight_set(struct virtq *q, uint16_t head)
-{
-	q->in_flight[head / 8] |= (uint8_t)(1u << head % 8);
-	q->in_flight_count++;
-}
-
-static void in_flight_clear(struct virtq *q, uint16_t head)
-{
-	q->in_flight[head / 8] &= (uint8_t) ~(1u << head % 8);
-	q->in_flight_count--;
-}
-
-static bool break_queue(struct virtq *q)
-{
-	q->broken = true;
-	return false;
-}
-
-static void give(struct virtq *q, uint16_t head, uint16_t slots, uint32_t len)
-{
-	q->ring->give(q, head, slots, len);
-	q->given += slots;
-	watch(q, VIRTQ_USED, head, len);
-}
-
-/* The order's entry for the chain just taken. There is room: no more are in flight than the ring has entries. */
-static uint16_t order_append(struct virtq *q, const struct chain *chain)
+/* There is room in the order: no more are in flight than the ring has entries. */
+void ring_order(struct virtq *q, struct chain *chain)
 {
 	uint16_t i = (uint16_t)(((uint32_t)q->order_first + q->order_count++) % q->size);
 
 	q->order[i] = (struct virtq_order){ .head = chain->head, .slots = chain->slots };
-	return i;
+	chain->order = i;
 }
 
 /* virtio 6.3: "MUST use buffers in the same order in which they have been available": the front of the order is given. */
-static void order_complete(struct virtq *q, uint16_t i, uint32_t len)
+void ring_complete(struct virtq *q, const struct chain *chain)
 {
-	q->order[i].len = len;
-	q->order[i].done = true;
+	struct virtq_order *done = &q->order[chain->order];
+
+	done->len = chain->written;
+	done->done = true;
+	/* In flight until it is given, but out no longer: pushed twice it is dropped. */
+	q->in_flight[chain->head] = done;
 	while (q->order_count && q->order[q->order_first].done) {
 		const struct virtq_order *o = &q->order[q->order_first];
 
-		in_flight_clear(q, o->head);
-		give(q, o->head, o->slots, o->len);
+		q->in_flight[o->head] = NULL;
+		q->in_flight_count--;
+		q->ring->give(q, o->head, o->slots, o->len);
+		step(q, VIRTQ_USED, o->head, o->len);
 		q->order_first = (uint16_t)((q->order_first + 1u) % q->size);
 		q->order_count--;
 	}
 }
 
-/* A chain is out: popped in this life of the queue and not yet given back. */
-static bool is_out(const struct virtq *q, const struct chain *chain)
+bool ring_hold_bad(struct virtq *q, struct chain *chain)
 {
-	return q->ready && !q->broken && chain->life == q->life && in_flight_test(q, chain->head);
+	if (!ring_hold(q, chain))
+		return false;
+	step(q, VIRTQ_POPPED, chain->head, 0);
+	virtq_push(q, chain);
+	return true;
+}
+
+static not_inline bool watched_pop(struct virtq *q, struct chain *chain)
+{
+	if (!q->ring || !q->ring->pop(q, chain))
+		return false;
+	step(q, VIRTQ_POPPED, chain->head, 0);
+	return true;
 }
 
 bool virtq_pop(struct virtq *q, struct chain *chain)
 {
-	while (q->ready && !q->broken) {
-		enum ring_take taken;
-
-		if (!q->budget) {
-			q->more = true;
-			return false;
-		}
-		taken = q->ring->take(q, chain);
-		if (taken == RING_EMPTY) {
-			if (q->ring->kicks_on(q))
-				continue;
-			return false;
-		}
-		if (taken == RING_BROKEN)
-			return break_queue(q);
-		q->ring->kicks_off(q);
-		q->budget--;
-		/* Given back twice, the first completion would free buffers that the second still uses (R07). */
-		if (in_flight_test(q, chain->head)) {
-			q->fault = "a chain was made available again while in flight";
-			return break_queue(q);
-		}
-		in_flight_set(q, chain->head);
-		watch(q, VIRTQ_POPPED, chain->head, 0);
-		chain->life = q->life;
-		chain->written = 0;
-		chain->order = q->in_order ? order_append(q, chain) : 0;
-		if (taken == RING_CHAIN)
-			return true;
-		virtq_push(q, chain);
-	}
-	return false;
+	if (unlikely(q->watch))
+		return watched_pop(q, chain);
+	return q->ring && q->ring->pop(q, chain);
 }
 
 void virtq_unpop(struct virtq *q, struct chain *chain)
 {
-	if (!is_out(q, chain))
+	if (!q->ring || !ring_is_out(q, chain))
 		return;
-	in_flight_clear(q, chain->head);
-	watch(q, VIRTQ_UNPOPPED, chain->head, 0);
+	q->in_flight[chain->head] = NULL;
+	q->in_flight_count--;
+	step(q, VIRTQ_UNPOPPED, chain->head, 0);
 	q->ring->untake(q, chain);
 	q->budget++;
 	if (q->in_order)
 		q->order_count--;
 }
 
+static not_inline void watched_push(struct virtq *q, struct chain *chain)
+{
+	/* In order it is not this chain that is used now, or not it alone: ring_complete tells. */
+	bool used = q->ring && ring_is_out(q, chain) && !q->in_order;
+
+	if (q->ring)
+		q->ring->push(q, chain);
+	if (used)
+		step(q, VIRTQ_USED, chain->head, chain->written);
+}
+
 void virtq_push(struct virtq *q, struct chain *chain)
 {
-	if (!is_out(q, chain))
-		return;
-	chain->life--; /* it is out no longer: pushed twice it is dropped */
-	if (q->in_order) {
-		order_complete(q, chain->order, chain->written);
-		return;
-	}
-	in_flight_clear(q, chain->head);
-	give(q, chain->head, chain->slots, chain->written);
+	if (unlikely(q->watch))
+		watched_push(q, chain);
+	else if (q->ring)
+		q->ring->push(q, chain);
+}
+
+static not_inline bool watched_notify(struct virtq *q, uint32_t given)
+{
+	bool wanted = q->ring->driver_waits(q, given);
+
+	step(q, wanted ? VIRTQ_TOLD : VIRTQ_NOT_TOLD, 0, 0);
+	return wanted;
 }
 
 bool virtq_should_notify(struct virtq *q)
 {
-	bool wanted;
+	uint32_t given = q->given;
 
-	if (!q->ready || q->broken || !q->given)
+	if (!q->ring || !given)
 		return false;
-	wanted = q->ring->driver_waits(q);
 	q->given = 0;
-	watch(q, wanted ? VIRTQ_TOLD : VIRTQ_NOT_TOLD, 0, 0);
-	return wanted;
+	return unlikely(q->watch) ? watched_notify(q, given) : q->ring->driver_waits(q, given);
 }
 
 /* Makes a loaded queue run from position, or fails the stream. */
@@ -273,19 +240,8 @@ void virtq_state(struct virtq *q, struct state *s, uint64_t features)
 		resume_at(q, s, features, position);
 }
 
-const char *walk_table(const struct virtq *q, gpa_t addr, uint32_t len, const void **table)
-{
-	if (!q->indirect)
-		return "an indirect table without VIRTIO_F_INDIRECT_DESC";
-	/* A table need not be aligned: a check for that has broken real guests (R12). */
-	if (!len || len % sizeof(struct vring_desc))
-		return "an indirect table's length is 0 or not a multiple of 16";
-	*table = mem_ptr(q->mem, addr, len);
-	return *table ? NULL : "an indirect table is not in guest memory";
-}
-
 /* Steps over len bytes at the front of one part. */
-static void part_skip(struct iovec **iov, uint16_t *count, size_t len)
+static inline void part_skip(struct iovec **iov, uint16_t *count, size_t len)
 {
 	while (*count && len >= (*iov)->iov_len) {
 		len -= (*iov)->iov_len;

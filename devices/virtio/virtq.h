@@ -43,9 +43,8 @@ struct virtq_order {
  */
 struct chain {
 	uint16_t head; /* its name in the ring, a descriptor or a buffer id; the device only keeps it */
-	uint16_t slots; /* ring entries it took */
+	uint16_t slots; /* descriptors of the ring it took, in a packed one; the device only keeps it */
 	uint16_t order; /* its place among those in flight, with VIRTIO_F_IN_ORDER */
-	uint32_t life; /* of the queue when it was popped: a push after a reset is dropped */
 	uint16_t out_count, in_count; /* iovecs left in each part */
 	struct iovec *out, *in; /* into iov */
 	uint32_t out_len, in_len; /* bytes left in each part; together below 2^32 */
@@ -84,16 +83,15 @@ struct virtq {
 	bool event_idx, indirect, in_order;
 	bool broken; /* the driver broke a rule of the ring; only virtq_reset clears it */
 	const char *fault; /* why, or what was wrong with the last bad chain; NULL: nothing so far */
-	const struct ring_ops *ring;
+	const struct ring_ops *ring; /* NULL: not ready, or broken; nothing is popped and nothing pushed */
 	void *desc, *avail, *used; /* host views of the three areas while ready */
 	uint16_t avail_next, used_next; /* split: free running; packed: position, wrap counter in bit 15 */
 	uint32_t given; /* ring entries used since the driver's wish was last asked */
 	bool kicks_off; /* we asked for no kicks */
 	uint16_t budget; /* chains this turn may still take */
 	bool more; /* the turn ended with work left: serve again */
-	uint32_t life;
 	uint16_t in_flight_count;
-	uint8_t *in_flight; /* a bit for each head popped and not pushed */
+	const void **in_flight; /* for each head: the chain popped with it and not given back, else NULL */
 	struct virtq_order *order; /* with in_order: the chains in flight, in the order they came */
 	uint16_t order_first, order_count;
 };
@@ -117,6 +115,7 @@ void virtq_stop(struct virtq *q);
  * cuts it short q->more is set, and the caller arranges for another turn after everybody else's.
  */
 void virtq_begin(struct virtq *q);
+
 /* Takes the next chain. false: none left and kicks are on again, or the turn is over, or the queue is broken. */
 must_check bool virtq_pop(struct virtq *q, struct chain *chain);
 /* Puts the chain just popped back: the next pop finds it again, read anew from guest memory. Kicks stay off. */

@@ -5,8 +5,6 @@
  * Every field the driver writes is loaded once. A head or an index that cannot be breaks the ring; anything wrong further
  * down a chain spoils that chain alone, since the head to give back is known.
  */
-#include <linux/virtio_ring.h>
-
 #include "ring.h"
 
 static const char *split_start(struct virtq *q)
@@ -37,7 +35,7 @@ static bool split_at(const struct virtq *q, uint16_t position)
 	return true;
 }
 
-static uint16_t *avail_slot(const struct virtq *q, uint16_t i)
+static uint16_t *avail_slot(const struct virtq *q, uint32_t i)
 {
 	return &((struct vring_avail *)q->avail)->ring[i];
 }
@@ -61,24 +59,20 @@ static uint16_t load_avail_idx(const struct virtq *q)
 }
 
 /*
- * Follows the ring's own table from head, then an indirect one from its start if a descriptor refers to it. Ends:
+ * Follows the ring's own table from head, which is in it, then an indirect one from its start if a descriptor refers to it. Ends:
  * walk_add bounds the number of buffers, and there is no way back from the second table.
  */
-static inline const char *walk_descs(struct walk *w, uint16_t head)
+static inline const char *walk_descs(struct walk *w, uint32_t head)
 {
-	const void *table = w->q->desc;
+	void *table = w->q->desc;
 	uint32_t entries = w->q->size, i = head;
 	bool nested = false;
 	const char *why;
 
 	for (;;) {
-		struct desc_words desc;
-		uint16_t flags;
+		struct desc_words desc = fetch_desc((struct vring_desc *)table + i);
+		uint32_t flags = desc_tail(desc); /* next in the upper half */
 
-		if (i >= entries)
-			return "a next field points outside its table";
-		desc = fetch_desc((const struct vring_desc *)table + i);
-		flags = desc_u16_12(desc);
 		if (flags & VRING_DESC_F_INDIRECT) {
 			/* virtio 2.7.5.3.1: no table in a table, no NEXT beside INDIRECT; WRITE means nothing here. */
 			if (nested)
@@ -98,32 +92,36 @@ static inline const char *walk_descs(struct walk *w, uint16_t head)
 			return why;
 		if (!(flags & VRING_DESC_F_NEXT))
 			return NULL;
-		i = desc_u16_14(desc);
+		i = flags >> 16;
+		if (i >= entries)
+			return "a next field points outside its table";
 	}
 }
 
 static enum ring_take split_take(struct virtq *q, struct chain *chain)
 {
-	uint16_t pending = (uint16_t)(load_avail_idx(q) - q->avail_next);
+	uint32_t size = q->size, at = q->avail_next, head;
+	uint16_t pending = (uint16_t)(load_avail_idx(q) - at);
 	const char *why;
 	struct walk w;
 
 	if (!pending)
 		return RING_EMPTY;
-	if (pending > q->size) {
+	if (pending > size) {
 		q->fault = "the available index moved by more than the queue size";
 		return RING_BROKEN;
 	}
-	chain->head = __atomic_load_n(avail_slot(q, q->avail_next & (q->size - 1)), __ATOMIC_RELAXED);
-	chain->slots = 1;
-	if (chain->head >= q->size) {
+	head = __atomic_load_n(avail_slot(q, at & (size - 1)), __ATOMIC_RELAXED);
+	if (head >= size) {
 		q->fault = "the available ring names a descriptor outside the table";
 		return RING_BROKEN;
 	}
-	q->avail_next++;
+	q->avail_next = (uint16_t)(at + 1);
+	chain->head = (uint16_t)head;
 	walk_begin(&w, q, chain);
-	why = walk_descs(&w, chain->head);
-	walk_end(&w);
+	why = walk_descs(&w, head);
+	if (!why)
+		why = walk_end(&w);
 	if (!why)
 		return RING_CHAIN;
 	q->fault = why;
@@ -132,20 +130,23 @@ static enum ring_take split_take(struct virtq *q, struct chain *chain)
 
 static void split_untake(struct virtq *q, const struct chain *chain)
 {
-	q->avail_next = (uint16_t)(q->avail_next - chain->slots);
+	(void)chain;
+	q->avail_next--;
 }
 
 static void split_give(struct virtq *q, uint16_t head, uint16_t slots, uint32_t len)
 {
 	struct vring_used *used = q->used;
-	volatile struct vring_used_elem *elem = &used->ring[q->used_next & (q->size - 1)];
+	uint16_t at = q->used_next;
+	volatile struct vring_used_elem *elem = &used->ring[at & (q->size - 1u)];
 
 	(void)slots;
+	q->given++;
 	elem->id = head;
 	elem->len = len;
-	q->used_next++;
+	q->used_next = ++at;
 	/* Release: the element, and the payload before it, are there when the driver sees the index (virtio 2.7.8.2). */
-	__atomic_store_n(&used->idx, q->used_next, __ATOMIC_RELEASE);
+	__atomic_store_n(&used->idx, at, __ATOMIC_RELEASE);
 }
 
 static bool split_kicks_on(struct virtq *q)
@@ -174,9 +175,9 @@ static void split_kicks_off(struct virtq *q)
 	q->kicks_off = true;
 }
 
-static bool split_driver_waits(struct virtq *q)
+static bool split_driver_waits(struct virtq *q, uint32_t given)
 {
-	uint16_t old = (uint16_t)(q->used_next - q->given);
+	uint16_t now = q->used_next;
 
 	/*
 	 * Full barrier: the used index is visible before the driver's wish is read. The driver writes its wish, then looks
@@ -187,17 +188,28 @@ static bool split_driver_waits(struct virtq *q)
 		return !(__atomic_load_n(&((struct vring_avail *)q->avail)->flags, __ATOMIC_RELAXED) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	/* Once all the way round every index was passed, and 65536 entries would read as none. */
-	return q->given > UINT16_MAX ||
-	       vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), q->used_next, old);
+	return given > UINT16_MAX ||
+	       vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), now, (uint16_t)(now - given));
+}
+
+static bool split_pop(struct virtq *q, struct chain *chain)
+{
+	return ring_pop(q, chain, split_take, split_kicks_off);
+}
+
+static void split_push(struct virtq *q, struct chain *chain)
+{
+	if (ring_release(q, chain))
+		split_give(q, chain->head, 1, chain->written);
 }
 
 const struct ring_ops ring_split = {
 	.start = split_start,
 	.at = split_at,
-	.take = split_take,
+	.pop = split_pop,
+	.push = split_push,
 	.untake = split_untake,
 	.give = split_give,
 	.kicks_on = split_kicks_on,
-	.kicks_off = split_kicks_off,
 	.driver_waits = split_driver_waits,
 };
