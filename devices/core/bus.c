@@ -108,7 +108,7 @@ static struct doorbell *find_doorbell(struct bus *bus, gpa_t addr, unsigned int 
 
 static void ring(const struct doorbell *bell)
 {
-	uint64_t one = 1;
+	static const uint64_t one = 1;
 	/* Fails only when the counter is at its maximum, and then the reader is signalled already. */
 	ssize_t done = write(bell->fd, &one, sizeof(one));
 

@@ -152,7 +152,7 @@ static uint64_t wait_ns(const struct loop *loop, int timeout_ms)
  * Wait without the lock until the epoll descriptor has something to collect. poll and not epoll_wait, because that would
  * collect. The kernel never ends a timeout early, so a timer that ended the wait has expired: no turn is in vain.
  */
-static int wait_ready(struct loop *loop, uint64_t ns)
+static int poll_ready(struct loop *loop, uint64_t ns)
 {
 	struct pollfd pfd = { .fd = loop->epoll_fd, .events = POLLIN };
 	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
@@ -160,6 +160,22 @@ static int wait_ready(struct loop *loop, uint64_t ns)
 	if (ppoll(&pfd, 1, ns == UINT64_MAX ? NULL : &ts, NULL) < 0 && errno != EINTR)
 		return -errno;
 	return 0;
+}
+
+/* With the lock, which is released meanwhile. 0 or -errno. */
+static not_inline int wait_ready(struct loop *loop, int timeout_ms)
+{
+	uint64_t ns = wait_ns(loop, timeout_ms);
+	int err;
+
+	if (!ns)
+		return 0;
+	loop->waiting = true;
+	loop_unlock(loop);
+	err = poll_ready(loop, ns);
+	loop_lock(loop);
+	loop->waiting = false;
+	return err;
 }
 
 static int collect(struct loop *loop)
@@ -173,6 +189,14 @@ static int collect(struct loop *loop)
 	return count;
 }
 
+static not_inline void take_wake(struct loop *loop)
+{
+	uint64_t count;
+	ssize_t got = read(loop->wake_fd, &count, sizeof(count));
+
+	(void)got;
+}
+
 static int serve_sources(struct loop *loop)
 {
 	int served = 0;
@@ -181,10 +205,7 @@ static int serve_sources(struct loop *loop)
 		struct epoll_event *event = &loop->batch[loop->batch_next++];
 
 		if (event->data.ptr == loop) {
-			uint64_t count;
-			ssize_t got = read(loop->wake_fd, &count, sizeof(count));
-
-			(void)got;
+			take_wake(loop);
 		} else if (event->data.ptr) {
 			struct loop_source *source = event->data.ptr;
 
@@ -220,18 +241,11 @@ static int serve_timers(struct loop *loop)
 
 int loop_run_once(struct loop *loop, int timeout_ms)
 {
-	uint64_t ns;
 	int err = 0, served = 0;
 
 	loop_lock(loop);
-	ns = wait_ns(loop, timeout_ms);
-	if (ns) {
-		loop->waiting = true;
-		loop_unlock(loop);
-		err = wait_ready(loop, ns);
-		loop_lock(loop);
-		loop->waiting = false;
-	}
+	if (timeout_ms)
+		err = wait_ready(loop, timeout_ms);
 	if (!err)
 		err = collect(loop);
 	if (err >= 0)

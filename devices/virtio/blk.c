@@ -40,7 +40,7 @@ static void finish(struct virtio_blk_request *r, uint8_t status, uint32_t writte
  * The guest sees an error of the disk; whoever runs the monitor is told of the first one, since the guest cannot do
  * anything about it.
  */
-static void host_error(struct virtio_blk_request *r, int64_t result)
+static not_inline void host_error(struct virtio_blk_request *r, int64_t result)
 {
 	static const char *const doing[] = {
 		[BLOCK_READ] = "reading",
@@ -293,6 +293,8 @@ static void blk_serve_waiting(struct virtio_blk *d)
 {
 	uint16_t count = d->class.queue_count, i = d->serve_next;
 
+	if (!d->waiting)
+		return;
 	for (uint16_t n = 0; n < count && d->waiting && d->free; n++) {
 		if (d->waiting & 1u << i)
 			virtio_serve(&d->v, &d->v.queue[i]);

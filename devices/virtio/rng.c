@@ -51,7 +51,7 @@ static void rng_retry(struct loop_timer *timer)
 	resume(container_of(timer, struct virtio_rng, retry));
 }
 
-static void rng_fail(struct virtio_rng *d, int error)
+static not_inline void rng_fail(struct virtio_rng *d, int error)
 {
 	char why[96];
 
@@ -63,7 +63,7 @@ static void rng_fail(struct virtio_rng *d, int error)
  * The source has nothing now: come back when it has. Not by its descriptor when that is what called us and there is still
  * nothing to read (a peer that hung up stays "ready" for ever): the loop would spin.
  */
-static void wait_for_entropy(struct virtio_rng *d)
+static not_inline void wait_for_entropy(struct virtio_rng *d)
 {
 	d->source.fd = d->entropy->fd;
 	if (d->source.fd >= 0 && !d->woken && loop_add(d->v.loop, &d->source, EPOLLIN) == 0) {

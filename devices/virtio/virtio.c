@@ -81,17 +81,6 @@ void virtio_attach(struct virtio *v, const struct virtio_transport *transport, v
 	v->transport_state = transport_state;
 }
 
-bool virtio_started(const struct virtio *v)
-{
-	return (v->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
-	       VIRTIO_CONFIG_S_DRIVER_OK;
-}
-
-bool virtio_running(const struct virtio *v)
-{
-	return virtio_started(v) && !v->held;
-}
-
 static uint64_t offered_features(struct virtio *v)
 {
 	uint64_t features = v->class->get_features ? v->class->get_features(v) : 0;
@@ -347,7 +336,7 @@ void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, uns
 
 void virtio_notify_queue(struct virtio *v, struct virtq *q)
 {
-	if (virtio_running(v) && virtq_should_notify(q) && v->transport)
+	if (q->given && virtio_running(v) && virtq_should_notify(q) && v->transport)
 		v->transport->notify_queue(v, q);
 }
 

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <linux/virtio_config.h>
+
 #include "core/loop.h"
 #include "core/mem.h"
 #include "core/util.h"
@@ -172,9 +174,18 @@ static inline bool virtio_has_feature(const struct virtio *v, unsigned int bit)
 }
 
 /* DRIVER_OK, and neither FAILED nor DEVICE_NEEDS_RESET: class->start was called. */
-bool virtio_started(const struct virtio *v);
+static inline bool virtio_started(const struct virtio *v)
+{
+	return (v->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
+	       VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
 /* Started and not held: guest memory may be touched. */
-bool virtio_running(const struct virtio *v);
+static inline bool virtio_running(const struct virtio *v)
+{
+	return virtio_started(v) && !v->held;
+}
+
 /* One turn for q now: when something a device waited for has come. */
 void virtio_serve(struct virtio *v, struct virtq *q);
 /* Interrupts the driver if it asked to hear of what was pushed; for pushes outside queue_notify. */
