@@ -199,7 +199,7 @@ static void loads_again_for_a_reboot(void)
 	munmap(host, RAM_SIZE);
 }
 
-/* RAM that a backend maps too: what is loaded has to be in its descriptor, not in a private mapping over it. */
+/* RAM that a backend maps too: what is loaded is in its descriptor. */
 static void reads_into_shared_memory(void)
 {
 	int fd = memfd_create("ram", MFD_CLOEXEC);

@@ -71,6 +71,8 @@ static int create_ram(struct machine *machine, struct error *error)
 			strerror(errno));
 	}
 	machine->ram = (uint8_t *)ALIGN_UP((uintptr_t)machine->ram_map, RAM_ALIGN);
+	/* On hosts that give huge pages to who asks; a kernel without any refuses, and is as good as it was. */
+	(void)madvise(machine->ram, size, MADV_HUGEPAGE);
 	region.host = machine->ram;
 	ret = mem_add(&machine->mem, &region);
 	assert(!ret);
@@ -93,7 +95,6 @@ static int build(struct machine *machine, struct error *error)
 	if (machine->accel->doorbell)
 		bus_set_accel(&machine->bus, machine->accel->doorbell, machine->accel);
 	trace_phase(config->trace, "kernel and initrd into guest RAM");
-	/* The kernel's mapping replaces pages of RAM: before KVM can have looked at them. */
 	if (config->kernel && boot_load(&machine->boot, &machine->mem, LAYOUT_RAM, config->options->memory,
 				      config->kernel, config->initrd, error))
 		return -1;

@@ -287,9 +287,7 @@ static void *vcpu_thread(void *opaque)
 			if (__atomic_load_n(&vcpu->kvm->stopping, __ATOMIC_SEQ_CST))
 				return NULL;
 		} else if (errno == EFAULT) {
-			fail_run(vcpu, "KVM cannot reach guest memory: the host is out of memory, or the kernel or "
-				       "initrd file was cut "
-				       "while the guest ran");
+			fail_run(vcpu, "KVM cannot reach guest memory: the host is out of memory");
 			return NULL;
 		} else if (errno != EAGAIN) {
 			fail_run(vcpu, "KVM_RUN: %s", strerror(errno));
