@@ -27,6 +27,19 @@ static void free_request(struct virtio_blk_request *r)
 	r->d->free = r;
 }
 
+/* A request that has been in use, as long as there is one: its memory is there already. NULL: all are in flight. */
+static struct virtio_blk_request *first_free(struct virtio_blk *d)
+{
+	struct virtio_blk_request *r;
+
+	if (!d->free && d->untouched < BLOCK_MAX_IN_FLIGHT) {
+		r = &d->requests[d->untouched++];
+		r->d = d;
+		free_request(r);
+	}
+	return d->free;
+}
+
 /* Gives r back to the driver with `written` bytes of data. The status byte is counted: it was written. */
 static void finish(struct virtio_blk_request *r, uint8_t status, uint32_t written)
 {
@@ -241,7 +254,7 @@ static void blk_queue_notify(struct virtio *v, struct virtq *q)
 	struct virtio_blk_request *r;
 
 	d->waiting &= ~(1u << q->index);
-	while ((r = d->free)) {
+	while ((r = first_free(d))) {
 		if (!virtq_pop(q, &r->chain))
 			break;
 		d->free = r->next;
@@ -395,10 +408,6 @@ int virtio_blk_init(struct virtio_blk *d, struct loop *loop, const struct mem *m
 	d->requests = calloc(BLOCK_MAX_IN_FLIGHT, sizeof(*d->requests));
 	if (!d->requests)
 		return -ENOMEM;
-	for (size_t i = 0; i < BLOCK_MAX_IN_FLIGHT; i++) {
-		d->requests[i].d = d;
-		free_request(&d->requests[i]);
-	}
 	if (virtio_init(&d->v, &d->class, loop, mem) < 0) {
 		free(d->requests);
 		d->requests = NULL;

@@ -43,6 +43,7 @@ struct virtio_blk {
 	struct block *block;
 	struct block_user user;
 	struct virtio_blk_request *requests, *free; /* BLOCK_MAX_IN_FLIGHT of them */
+	uint16_t untouched; /* the first that never was in use: half a megabyte, of which most disks need little */
 	uint32_t waiting; /* queues that have more than there were free requests for, a bit each */
 	uint16_t serve_next; /* the waiting queue that is first next time */
 	bool write_through, cache; /* as created; what is in force: writes are done once they are cached */
