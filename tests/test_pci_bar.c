@@ -218,10 +218,15 @@ static void r45_large_bars(void)
 	CHECK_EQ(rig_pci_read(&pci, 2, BAR(FAKE_BAR), 8), ~(64 * GiB - 1) | MEM64_BIT);
 	rig_pci_write(&pci, 2, BAR(FAKE_BAR), 8, RIG_MEM64 + 128 * GiB + 12345678);
 	CHECK_EQ(rig_pci_read(&pci, 2, BAR(FAKE_BAR), 8), (RIG_MEM64 + 128 * GiB) | MEM64_BIT);
-	rig_pci_write(&pci, 2, PCI_COMMAND, 2, BOTH);
+	rig_pci_write(&pci, 2, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 	CHECK_EQ(other.mapped[FAKE_BAR], RIG_MEM64 + 128 * GiB);
 	rig_pci_write(&pci, 2, BAR(FAKE_BAR), 8, RIG_MEM64 + RIG_MEM64_SIZE);
 	CHECK_EQ(other.mapped[FAKE_BAR], RIG_MEM64 + 128 * GiB);
+	/* One that begins inside its window and ends at RAM. */
+	rig_pci_write(&pci, 2, BAR(FAKE_SMALL_BAR), 4, 0x20000000);
+	CHECK_EQ(other.mapped[FAKE_SMALL_BAR], 0x20000000);
+	rig_pci_write(&pci, 2, BAR(FAKE_SMALL_BAR), 4, 0x30000000);
+	CHECK_EQ(other.mapped[FAKE_SMALL_BAR], 0x20000000);
 	pci_host_unplug(&other.pci);
 	stop();
 }

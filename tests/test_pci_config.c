@@ -269,6 +269,10 @@ static void window_is_the_devices_own(void)
 	wr(FAKE_VENDOR_CAP + 4, 4, 0xffffff66);
 	CHECK_EQ(rd(FAKE_VENDOR_CAP + 4, 4), 0x66);
 	CHECK_STR(fake.log, "cap4 cap4 ");
+	/* Read-only ones are nothing to hear of, the host's own neither. */
+	wr(FAKE_VENDOR_CAP + 8, 4, UINT32_MAX);
+	wr(FAKE_MSIX_CAP + PCI_MSIX_TABLE, 8, UINT64_MAX);
+	CHECK_STR(fake.log, "cap4 cap4 ");
 	stop();
 }
 

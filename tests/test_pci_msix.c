@@ -301,6 +301,9 @@ static void r42_end_of_table_and_pba(void)
 	CHECK_EQ(rig_read(&rig, end - 1, 8), 0);
 	rig_write(&rig, end - 4, 8, 0);
 	CHECK_EQ(rig_read(&rig, end - 4, 4), 1);
+	pci_msix_use(&fake.pci, 0);
+	pci_msix_notify(&fake.pci, 0);
+	CHECK_EQ(rig_read(&rig, pba, 8), 1);
 	/* Straight in, too, where offsets are the device's to pass on. */
 	CHECK_EQ(pci_msix_table_read(&fake.pci, UINT64_MAX, 8), 0);
 	CHECK_EQ(pci_msix_table_read(&fake.pci, UINT64_MAX - 7, 8), 0);

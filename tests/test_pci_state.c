@@ -124,6 +124,8 @@ static void loading_starts_anew(void)
 {
 	machine_start(&from);
 	machine_start(&to);
+	/* No place to be decoded at, which it is not. */
+	wr(&from, BAR(FAKE_BAR), 8, RIG_RAM_BASE);
 	save(&from);
 	set_up(&to);
 	CHECK(load(&to));

@@ -62,9 +62,10 @@ static void show(struct pci_device *d, unsigned int n)
 
 static bool in_window(const struct pci_window *w, uint64_t addr, uint64_t size, gpa_t *cpu)
 {
+	/* Of an address below the window it is more than any window's size. */
 	uint64_t offset = addr - w->bus_base;
 
-	if (addr < w->bus_base || offset >= w->size || size > w->size - offset)
+	if (offset >= w->size || size > w->size - offset)
 		return false;
 	*cpu = w->base + offset;
 	return true;
