@@ -75,6 +75,8 @@ static int load(void)
 	virtio_state(&to.v, &in);
 	ret = state_finish(&in);
 	snprintf(to.said, sizeof(to.said), "%s", in.why);
+	/* Paused, or reset. */
+	CHECK_EQ(to.rig.bus.doorbell_count, 0);
 	if (!ret)
 		virtio_resume(&to.v);
 	return ret;

@@ -122,8 +122,9 @@ static bool window_target(const struct virtio_pci *t, struct window *w)
 
 	w->offset = pci_config_get(&t->pci, t->pci_cfg + VIRTIO_PCI_CAP_OFFSET, 4);
 	w->size = pci_config_get(&t->pci, t->pci_cfg + VIRTIO_PCI_CAP_LENGTH, 4);
-	if (bar >= PCI_BARS || t->pci.bar[bar].kind == PCI_BAR_NONE)
+	if (bar >= PCI_BARS)
 		return false;
+	/* Of a BAR that is not there the size is 0. */
 	w->region = &t->pci.bar[bar].region;
 	return (w->size == 1 || w->size == 2 || w->size == 4) && w->offset % w->size == 0 &&
 	       w->offset < w->region->size;
