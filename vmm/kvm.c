@@ -78,11 +78,12 @@ static int create_vm(struct kvm *kvm, struct error *error)
 	uint64_t last = LAYOUT_RAM + kvm->options->memory - 1;
 	int bits = 64 - __builtin_clzll(last);
 	int limit = kvm_ioctl(kvm->dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+	bool fixed = limit <= 0; /* before Linux 4.20: 40 bits, asked for by type 0 */
 
 	if (bits < 32)
 		bits = 32;
-	if (limit <= 0)
-		limit = 40; /* before Linux 4.20: fixed, and asked for by type 0 */
+	if (fixed)
+		limit = 40;
 	if (kvm->options->pci && limit >= LAYOUT_PCI_BITS && bits < LAYOUT_PCI_BITS)
 		bits = LAYOUT_PCI_BITS;
 	kvm->accel.ipa_bits = (unsigned int)bits;
@@ -91,10 +92,7 @@ static int create_vm(struct kvm *kvm, struct error *error)
 			"--memory: %llu MiB of RAM need %d address bits and this host's KVM offers %d: at most %llu "
 			"MiB",
 			kvm->options->memory / MiB, bits, limit, ((1ULL << limit) - LAYOUT_RAM) / MiB);
-	kvm->vm_fd = kvm_ioctl(kvm->dev_fd, KVM_CREATE_VM,
-		kvm_ioctl(kvm->dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE) > 0
-			? KVM_VM_TYPE_ARM_IPA_SIZE((unsigned int)bits)
-			: 0);
+	kvm->vm_fd = kvm_ioctl(kvm->dev_fd, KVM_CREATE_VM, fixed ? 0 : KVM_VM_TYPE_ARM_IPA_SIZE((unsigned int)bits));
 	if (kvm->vm_fd < 0)
 		return error_set(error, STATUS_HOST, "/dev/kvm: cannot create a VM: %s", strerror(-kvm->vm_fd));
 	return 0;
@@ -219,23 +217,40 @@ static int kvm_build(struct kvm *kvm, struct error *error)
 		return -1;
 	if (kvm->pvtime && map_pvtime(kvm, error))
 		return -1;
-	for (unsigned int i = 0; i < kvm->accel.cpus; i++)
-		if (vcpu_init_late(&kvm->vcpu[i], error))
-			return -1;
 	if (kvm->options->pci && create_its(kvm, error))
 		return -1;
-	return kvm_irq_init(kvm, error);
+	if (kvm_irq_init(kvm, error))
+		return -1;
+	for (unsigned int i = 0; i < kvm->accel.cpus; i++)
+		if (vcpu_start(&kvm->vcpu[i], error))
+			return -1;
+	return 0;
+}
+
+static void open_gate(struct kvm *kvm)
+{
+	if (kvm->gate_open)
+		return;
+	kvm->gate_open = true;
+	for (unsigned int i = 0; i < kvm->accel.cpus; i++)
+		sem_post(&kvm->gate);
 }
 
 static int kvm_start(struct accel *accel, gpa_t entry, gpa_t dtb, struct error *error)
 {
 	struct kvm *kvm = container_of(accel, struct kvm, accel);
 
-	kvm->vcpu[0].entry = entry;
-	kvm->vcpu[0].dtb = dtb;
 	for (unsigned int i = 0; i < accel->cpus; i++)
-		if (vcpu_start(&kvm->vcpu[i], error))
-			return -1;
+		vcpu_wait(&kvm->prepared);
+	for (unsigned int i = 0; i < accel->cpus; i++) {
+		if (kvm->vcpu[i].error.status == STATUS_OK)
+			continue;
+		*error = kvm->vcpu[i].error;
+		return -1;
+	}
+	if (vcpu_set_entry(&kvm->vcpu[0], entry, dtb, error))
+		return -1;
+	open_gate(kvm);
 	return 0;
 }
 
@@ -244,6 +259,7 @@ static void kvm_stop(struct accel *accel)
 	struct kvm *kvm = container_of(accel, struct kvm, accel);
 
 	__atomic_store_n(&kvm->stopping, true, __ATOMIC_SEQ_CST);
+	open_gate(kvm);
 	for (unsigned int i = 0; i < accel->cpus; i++)
 		vcpu_kick(&kvm->vcpu[i]);
 	for (unsigned int i = 0; i < accel->cpus; i++)
@@ -281,6 +297,8 @@ static void kvm_destroy(struct accel *accel)
 	kvm_mirror_destroy(kvm);
 	if (kvm->pvtime_host)
 		munmap(kvm->pvtime_host, LAYOUT_PVTIME_SIZE);
+	sem_destroy(&kvm->prepared);
+	sem_destroy(&kvm->gate);
 	free(kvm->irq_stats);
 	free(kvm->vcpu);
 	free(kvm);
@@ -326,6 +344,8 @@ struct accel *accel_open_host(const struct options *options, struct accel_machin
 		error_set(error, STATUS_HOST, "out of memory");
 		return NULL;
 	}
+	sem_init(&kvm->prepared, 0, 0);
+	sem_init(&kvm->gate, 0, 0);
 	kvm->accel.ops = &kvm_accel_ops;
 	kvm->accel.cpus = options->cpus;
 	kvm->accel.doorbell = options->ioeventfd ? &kvm_doorbell_ops : NULL;

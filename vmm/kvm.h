@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,8 +41,9 @@ struct vcpu {
 	unsigned int index;
 	int fd;
 	struct kvm_run *run; /* shared with the kernel, run_size bytes */
-	uint64_t entry, dtb; /* CPU 0 only: where it starts, x0 */
+	uint64_t entry, dtb; /* of PSCI SYSTEM_SUSPEND: where it wakes up, x0 */
 	pthread_t thread;
+	struct error error; /* why it could not prepare itself */
 	bool thread_started;
 	unsigned int aborts_told; /* accesses without syndrome reported so far */
 	struct stats *stats; /* NULL without --stats */
@@ -59,6 +61,12 @@ struct kvm {
 	bool pvtime;
 	void *pvtime_host; /* LAYOUT_PVTIME_SIZE bytes, NULL when not used */
 	struct kvm_mirror mirror;
+	/*
+	 * A CPU's thread sets up its PMU and stolen time, says prepared and waits at the gate. The first use of a PMU on a host can
+	 * take it 10 ms of waiting (Linux 6.1: a grace period of RCU in kvm_pmu_probe_armpmu), in which the kernel is loaded.
+	 */
+	sem_t prepared, gate; /* posted once for each CPU */
+	bool gate_open;
 	bool stopping; /* atomic: vCPU threads leave their loop at the next interruption */
 	struct vcpu *vcpu;
 	struct stats *irq_stats; /* of the devices' calls, under the machine lock; NULL without --stats */
@@ -106,9 +114,11 @@ void kvm_mirror_destroy(struct kvm *kvm);
 
 /* Creates and initialises vCPU index: features finalised, registers at their reset values, MPIDR in accel.mpidr. */
 must_check int vcpu_create(struct vcpu *vcpu, struct kvm *kvm, unsigned int index, struct error *error);
-/* What can only be set after gic_init: PMU, stolen time. */
-must_check int vcpu_init_late(struct vcpu *vcpu, struct error *error);
+/* Its thread, after gic_init and once stolen-time records are mapped; it stops at the gate. */
 must_check int vcpu_start(struct vcpu *vcpu, struct error *error);
+/* Where it starts, and x0; once it is prepared and not yet through the gate. */
+must_check int vcpu_set_entry(struct vcpu *vcpu, gpa_t entry, gpa_t dtb, struct error *error);
+void vcpu_wait(sem_t *sem);
 /* Both ends of a stop: interrupt every vCPU first, then wait for each. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);

@@ -53,7 +53,7 @@
 #define LAYOUT_SPI_PL061  7
 #define LAYOUT_SPI_VIRTIO 16
 #define LAYOUT_SPI_GICV2M 48 /* 64 of them */
-#define LAYOUT_SPIS	  256
+#define LAYOUT_SPIS	  128 /* a guest sets each of them up: two exits and more */
 
 /* PPI numbers: INTID - 16. */
 #define LAYOUT_PPI_PMU 7

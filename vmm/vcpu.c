@@ -78,7 +78,8 @@ int vcpu_create(struct vcpu *vcpu, struct kvm *kvm, unsigned int index, struct e
 	return 0;
 }
 
-int vcpu_init_late(struct vcpu *vcpu, struct error *error)
+/* What can only be set once the interrupt controller is initialised: PMU, stolen time. */
+static int init_late(const struct vcpu *vcpu, struct error *error)
 {
 	const struct kvm *kvm = vcpu->kvm;
 	uint64_t record = LAYOUT_PVTIME + vcpu->index * PVTIME_RECORD;
@@ -268,10 +269,8 @@ static bool handle_exit(struct vcpu *vcpu)
  * arrives just before KVM_RUN is not lost; and since the flag stays set, the KVM_RUN after an MMIO exit completes that access
  * and comes straight back: at a stop no access is ever half done.
  */
-static void *vcpu_thread(void *opaque)
+static void run(struct vcpu *vcpu)
 {
-	struct vcpu *vcpu = opaque;
-
 	for (;;) {
 		int ret;
 
@@ -280,20 +279,39 @@ static void *vcpu_thread(void *opaque)
 		trace_leave(vcpu->track, ret ? KVM_EXIT_INTR : vcpu->run->exit_reason);
 		if (!ret) {
 			if (!handle_exit(vcpu))
-				return NULL;
+				return;
 			continue;
 		}
 		if (errno == EINTR) {
 			if (__atomic_load_n(&vcpu->kvm->stopping, __ATOMIC_SEQ_CST))
-				return NULL;
+				return;
 		} else if (errno == EFAULT) {
 			fail_run(vcpu, "KVM cannot reach guest memory: the host is out of memory");
-			return NULL;
+			return;
 		} else if (errno != EAGAIN) {
 			fail_run(vcpu, "KVM_RUN: %s", strerror(errno));
-			return NULL;
+			return;
 		}
 	}
+}
+
+void vcpu_wait(sem_t *sem)
+{
+	while (sem_wait(sem) && errno == EINTR)
+		;
+}
+
+static void *vcpu_thread(void *opaque)
+{
+	struct vcpu *vcpu = opaque;
+	struct kvm *kvm = vcpu->kvm;
+
+	(void)init_late(vcpu, &vcpu->error);
+	sem_post(&kvm->prepared);
+	vcpu_wait(&kvm->gate);
+	if (!__atomic_load_n(&kvm->stopping, __ATOMIC_SEQ_CST))
+		run(vcpu);
+	return NULL;
 }
 
 static void kicked(int signal)
@@ -305,22 +323,27 @@ int vcpu_start(struct vcpu *vcpu, struct error *error)
 {
 	/* No SA_RESTART: KVM_RUN must come back. */
 	static const struct sigaction action = { .sa_handler = kicked };
-	int ret = 0;
+	int ret;
 
-	if (vcpu->index == 0) {
+	if (vcpu->index == 0)
 		sigaction(KICK_SIGNAL, &action, NULL);
-		ret = set_reg(vcpu, CORE_REG(regs.pc), vcpu->entry);
-		if (!ret)
-			ret = set_reg(vcpu, CORE_REG(regs.regs[0]), vcpu->dtb);
-		if (ret)
-			return error_set(error, STATUS_HOST, "KVM: cannot set CPU 0's registers: %s", strerror(-ret));
-	}
 	ret = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	if (ret)
 		return error_set(
 			error, STATUS_HOST, "cannot start the thread of CPU %u: %s", vcpu->index, strerror(ret));
 	vcpu->thread_started = true;
 	return 0;
+}
+
+int vcpu_set_entry(struct vcpu *vcpu, gpa_t entry, gpa_t dtb, struct error *error)
+{
+	int ret = set_reg(vcpu, CORE_REG(regs.pc), entry);
+
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.regs[0]), dtb);
+	return ret ? error_set(
+			     error, STATUS_HOST, "KVM: cannot set CPU %u's registers: %s", vcpu->index, strerror(-ret))
+		   : 0;
 }
 
 void vcpu_kick(struct vcpu *vcpu)
