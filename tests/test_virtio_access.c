@@ -29,14 +29,22 @@
 
 enum device_id { RNG, BLK, DEVICES };
 
+#define FUNCTION(slot) (RIG_ECAM + (slot)*0x8000ULL)
+/* The SPIs that a GICv2M frame makes of messages, and the number that a message names the first of them by. */
+#define MESSAGE_SPI    48
+#define MESSAGE_DATA   (32 + MESSAGE_SPI)
+#define MAX_MESSAGES   8
+
 /* Where minivmm has the devices with a transport: what driver_init and the interrupt messages need. */
 static const struct place {
 	const struct plug_type *type;
 	const char *argument; /* NULL: none is needed */
 	gpa_t base[DEVICES];
-	unsigned int irq[DEVICES];
+	unsigned int irq[DEVICES]; /* 0: messages */
 } places[] = {
-	{ &plug_types[0], NULL, { 0x0a003e00, 0x0a003c00 }, { 47, 46 } },
+	{ &plug_types[PLUG_MMIO], NULL, { 0x0a003e00, 0x0a003c00 }, { 47, 46 } },
+	{ &plug_types[PLUG_PCI], "pci", { FUNCTION(1), FUNCTION(2) }, { 0, 0 } },
+	{ &plug_types[PLUG_PCI_INTX], "pci", { FUNCTION(1), FUNCTION(2) }, { 4, 5 } },
 };
 
 static const struct place *place;
@@ -80,6 +88,7 @@ static struct block_memory memory;
 static struct virtio_blk blk;
 
 static struct peer peer;
+static unsigned int messages_taken[MAX_MESSAGES];
 static char path[] = "/tmp/minivmm-virtio-access-XXXXXX";
 static char disk_argument[160];
 
@@ -151,6 +160,26 @@ static const struct device {
 
 static bool by_qtest;
 
+static uint32_t messages(bool take)
+{
+	uint32_t came = 0;
+
+	for (unsigned int i = 0; i < MAX_MESSAGES; i++) {
+		if (peer.raised[MESSAGE_SPI + i] == messages_taken[i])
+			continue;
+		came |= 1u << i;
+		if (take)
+			messages_taken[i] = peer.raised[MESSAGE_SPI + i];
+	}
+	return came;
+}
+
+static uint32_t take_messages(void *opaque)
+{
+	(void)opaque;
+	return messages(true);
+}
+
 static void begin(const struct device *device)
 {
 	static const char offer[] = "features=+ring_packed,+in_order,+notification_data";
@@ -171,6 +200,8 @@ static void begin(const struct device *device)
 		CHECK_STR(peer_ask(&peer, "irq_intercept_in gic"), "OK");
 		driver_init(&d, &driver_qtest_access, &peer, place->type->driver, place->base[device->id], PLUG_ARENA,
 			PLUG_ARENA_SIZE);
+		memset(messages_taken, 0, sizeof(messages_taken));
+		d.messages = (struct driver_messages){ PLUG_MESSAGES, MESSAGE_DATA, take_messages, NULL };
 	} else {
 		struct virtio *v;
 
@@ -199,7 +230,9 @@ static void end(const struct device *device)
 
 static bool level(const struct device *device)
 {
-	return by_qtest ? peer.level[place->irq[device->id]] : plug.irq.level;
+	if (!by_qtest)
+		return plug_interrupted(&plug);
+	return place->irq[device->id] ? peer.level[place->irq[device->id]] : messages(false);
 }
 
 /* Adds, waits, and notes what there is to see; then the `len` bytes at `at` too. */
