@@ -36,6 +36,7 @@ static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned int size)
 	struct pci_host *host = opaque;
 	uint64_t value = 0;
 
+	assert(size <= 8);
 	for (unsigned int done = 0, n; done < size; done += n) {
 		struct pci_device *d = decode_address(host, offset + done);
 		uint64_t part;
@@ -52,6 +53,7 @@ static void ecam_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 {
 	struct pci_host *host = opaque;
 
+	assert(size <= 8);
 	for (unsigned int done = 0, n; done < size; done += n) {
 		struct pci_device *d = decode_address(host, offset + done);
 		uint32_t part;
