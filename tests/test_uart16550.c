@@ -191,6 +191,33 @@ static void input_flow_control(void)
 	stop();
 }
 
+/* Linux with CRTSCTS: RTS goes when the terminal's buffer is full, and what is on its way by then is in the FIFO. */
+static void input_stops_without_rts(void)
+{
+	start();
+	uart_linux_open(&driver);
+	rig_chardev_type(&host, "ab", 2);
+	wr(MCR, 0x09);
+	rig_chardev_type(&host, "cd", 2);
+	rig_run(&rig);
+	CHECK_EQ(host.in_taken, 2);
+	CHECK_EQ(rd(RBR), 'a');
+	CHECK_EQ(rd(RBR), 'b');
+	CHECK_EQ(rd(LSR), EMPTY);
+	wr(MCR, 0x0b);
+	rig_run(&rig);
+	CHECK_EQ(host.in_taken, 4);
+	CHECK_EQ(rd(RBR), 'c');
+	/* Looped back it is nothing that a peer sees. */
+	uart16550_reset(&uart);
+	wr(MCR, LOOP | 0x02);
+	wr(MCR, 0);
+	wr(IER, RDI);
+	rig_chardev_type(&host, "e", 1);
+	CHECK_EQ(rd(RBR), 'e');
+	stop();
+}
+
 static void typed_ahead_is_kept(void)
 {
 	start();
@@ -325,6 +352,7 @@ static const struct test tests[] = {
 	TEST(one_deep_without_fifo),
 	TEST(trigger_levels),
 	TEST(input_flow_control),
+	TEST(input_stops_without_rts),
 	TEST(typed_ahead_is_kept),
 	TEST(polled_input_without_set_up),
 	TEST(interrupt_priorities),

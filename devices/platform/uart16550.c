@@ -121,7 +121,9 @@ static unsigned int modem_lines(const struct uart16550 *u)
 /* Whether the receiver listens to the stream. */
 static bool hears(const struct uart16550 *u)
 {
-	return !(u->mcr & MCR_LOOP) && ((u->ier & IER_ERBFI) || u->polls > POLLS_TO_HEAR);
+	if ((u->mcr & MCR_LOOP) || (u->rts_used && !(u->mcr & MCR_RTS)))
+		return false;
+	return ((u->ier & IER_ERBFI) || u->polls > POLLS_TO_HEAR);
 }
 
 /* What is asked of the stream. */
@@ -250,6 +252,7 @@ static void write_mcr(struct uart16550 *u, uint8_t value)
 	unsigned int before = modem_lines(u), changed;
 
 	u->mcr = value & MCR_ALL;
+	u->rts_used |= (u->mcr & (MCR_RTS | MCR_LOOP)) == MCR_RTS;
 	changed = before ^ modem_lines(u);
 	u->msr_changes |= (uint8_t)((changed & (MSR_CTS | MSR_DSR | MSR_DCD)) >> 4);
 	if (changed & before & MSR_RI)
@@ -363,7 +366,7 @@ static void reset_registers(struct uart16550 *u)
 	u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->dlm = 0;
 	u->dll = 12;
 	u->lsr_errors = u->msr_changes = 0;
-	u->thre = false;
+	u->thre = u->rts_used = false;
 	u->polls = 0;
 	u->rx_len = 0;
 }
@@ -427,6 +430,7 @@ void uart16550_state(struct uart16550 *u, struct state *s)
 	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
 		state_u8(s, bytes[i]);
 	state_bool(s, &u->thre);
+	state_bool(s, &u->rts_used);
 	state_u32(s, &tx_len);
 	state_u32(s, &rx_len);
 	state_bytes(s, u->tx, sizeof(u->tx));

@@ -11,6 +11,8 @@
  * - the receiver listens to the stream once the guest waits for input: it has enabled the interrupt for received data, or
  *   reads LSR over and over with nothing left to send. Until then input waits in the stream. Linux empties the FIFO when it
  *   opens the port (serial8250_do_startup), and what the user typed or piped in before would be lost;
+ * - the peer stops sending when the guest takes RTS back, as Linux does with CRTSCTS while a terminal's buffer is full; a
+ *   guest that never raised RTS is heard all the same;
  * - turning the FIFOs on keeps a character that has come in, where hardware drops it: Linux enables the interrupt first and
  *   the FIFOs next. FCR's own reset bit and turning them off do empty the receiver;
  * - the transmitter's reset bit does nothing: what the guest has sent is the stream's, as if the line had been faster;
@@ -42,6 +44,7 @@ struct uart16550 {
 	uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
 	uint8_t lsr_errors, msr_changes; /* the bits that reading LSR or MSR clears */
 	bool thre; /* the transmitter became empty, or its interrupt was enabled when it was; and nobody was told */
+	bool rts_used; /* the guest has raised RTS since reset */
 	bool level; /* as the line last saw it */
 	uint32_t polls; /* reads of LSR with nothing to send since the last write */
 	uint8_t tx[UART16550_FIFO];
