@@ -37,6 +37,8 @@ static int place_mmio(struct board *board, struct board_transport *transport, st
 		return -1;
 	transport->up = TRANSPORT_MMIO;
 	mirror_registers(board, &transport->mmio);
+	if (board->config->options->lazy_ack)
+		virtio_mmio_lazy_ack(&transport->mmio);
 	board->mmio_count++;
 	dt_add_virtio_mmio(&board->dt, base, LAYOUT_VIRTIO_SIZE, LAYOUT_SPI_VIRTIO + slot);
 	return 0;

@@ -149,6 +149,15 @@ static int set_transport(struct options *options, const struct row *row, char *v
 	return transport_parse("--transport ", value, &options->transport, error);
 }
 
+static int set_mmio_ack(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	(void)row;
+	options->lazy_ack = !strcmp(value, "lazy");
+	if (options->lazy_ack || !strcmp(value, "exact"))
+		return 0;
+	return error_set(error, STATUS_USAGE, "--mmio-ack %s: write exact or lazy", value);
+}
+
 static int set_disk(struct options *options, const struct row *row, char *value, struct error *error)
 {
 	(void)row;
@@ -275,6 +284,7 @@ static const struct row rows[] = {
 		"aio=io_uring|threads,\nfeatures=+ring_packed,-event_idx",
 		set_disk },
 	{ "transport", "mmio|pci", "bus of virtio devices (default mmio); one: bus=, addr=N", set_transport },
+	{ "mmio-ack", "HOW", "exact, or lazy: InterruptACK without an exit", set_mmio_ack },
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
 	{ "no-rng", NULL, "no virtio-rng device", set_no_rng },
 	{ .help = "Looking inside" },

@@ -91,6 +91,7 @@ struct options {
 	unsigned int disk_count;
 	unsigned int placed; /* devices with a place on the command line so far */
 	enum transport transport; /* of virtio devices without a bus=, default TRANSPORT_MMIO */
+	bool lazy_ack; /* default false; virtio-mmio's InterruptACK is a doorbell for nobody (--mmio-ack lazy, virtio/mmio.h) */
 	bool pci; /* some device is on the PCI bus; without one there is none */
 	bool mmio; /* some device is reached by virtio-mmio */
 	enum msi_kind msi; /* default MSI_AUTO (--kvm msi=its|v2m) */

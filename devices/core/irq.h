@@ -23,6 +23,12 @@ struct irq_ops {
 struct irq {
 	const struct irq_ops *ops;
 	uint32_t num; /* SPI number: 0 is INTID 32 */
+	/*
+	 * Set by the device before the line is first raised, NULL: it does not care. Called before the line is raised once more,
+	 * because its receiver ended an interrupt while it was asserted: it takes the level, not edges.
+	 */
+	void (*sensed)(struct irq *irq, void *opaque);
+	void *sensed_opaque;
 };
 
 static inline void irq_raise(struct irq *irq)

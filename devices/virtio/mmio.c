@@ -9,12 +9,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
-
-/* Newer than the header of the oldest distribution we build on. */
-#define REG_QUEUE_RESET 0x0c0
 
 static struct virtq *selected(struct virtio_mmio *t)
 {
@@ -47,11 +46,70 @@ static void mmio_interrupt(struct virtio_mmio *t, uint32_t bit)
 	irq_raise(t->irq);
 }
 
-static void mmio_ack(struct virtio_mmio *t, uint32_t bits)
+static void mmio_clear_interrupt(struct virtio_mmio *t, uint32_t bits)
 {
 	mmio_set_interrupt(t, t->interrupt_status & ~bits);
 	if (!t->interrupt_status)
 		irq_lower(t->irq);
+}
+
+static void mmio_ack(struct virtio_mmio *t, uint32_t bits)
+{
+	mmio_clear_interrupt(t, t->ack.active ? bits & ~(uint32_t)VIRTIO_MMIO_INT_VRING : bits);
+}
+
+/* The driver's acknowledgement of used buffers, and of nothing else. */
+static struct doorbell ack_doorbell(const struct virtio_mmio *t)
+{
+	return (struct doorbell){
+		.addr = t->region.base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.size = 4,
+		.value = VIRTIO_MMIO_INT_VRING,
+		.fd = t->ack.fd,
+	};
+}
+
+static void stop_lazy_ack(struct virtio_mmio *t)
+{
+	const struct doorbell bell = ack_doorbell(t);
+
+	if (t->ack.active)
+		bus_del_doorbell(t->bus, &bell);
+	t->ack.active = false;
+}
+
+/* Whatever stands in its way: acknowledgements then come as they always do. */
+static void start_lazy_ack(struct virtio_mmio *t)
+{
+	struct doorbell bell;
+
+	if (t->ack.fd < 0)
+		t->ack.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	bell = ack_doorbell(t);
+	t->ack.active = t->ack.fd >= 0 && bus_add_doorbell(t->bus, &bell) == 0;
+}
+
+static void settle_ack(struct virtio_mmio *t)
+{
+	bool running = t->v->status & VIRTIO_CONFIG_S_DRIVER_OK;
+
+	if (!running)
+		t->ack.by_level = false; /* the next driver may be another one */
+	if (t->ack.lazy && running && !t->ack.by_level && !t->ack.active)
+		start_lazy_ack(t);
+}
+
+/*
+ * The line is taken by its level after all: it would be asserted for ever if no acknowledgement were looked at. Those that went
+ * unseen until now are asked for anew, by an interrupt that finds the bit still set.
+ */
+static void mmio_sensed(struct irq *irq, void *opaque)
+{
+	struct virtio_mmio *t = opaque;
+
+	(void)irq;
+	stop_lazy_ack(t);
+	t->ack.by_level = true;
 }
 
 static uint32_t read_control(struct virtio_mmio *t, uint32_t offset)
@@ -74,7 +132,7 @@ static uint32_t read_control(struct virtio_mmio *t, uint32_t offset)
 	case VIRTIO_MMIO_SHM_BASE_LOW:
 	case VIRTIO_MMIO_SHM_BASE_HIGH: return UINT32_MAX;
 	/* A queue reset is over when the write of 1 returns, so nobody ever sees one going on. */
-	case REG_QUEUE_RESET: return 0;
+	case VIRTIO_MMIO_REG_QUEUE_RESET: return 0;
 	case VIRTIO_MMIO_CONFIG_GENERATION: return t->v->config_generation;
 	default: return 0;
 	}
@@ -198,7 +256,7 @@ static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value
 	case VIRTIO_MMIO_QUEUE_READY: write_ready(t, value); break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY: write_notify(t, value); break;
 	case VIRTIO_MMIO_INTERRUPT_ACK: mmio_ack(t, value); break;
-	case REG_QUEUE_RESET:
+	case VIRTIO_MMIO_REG_QUEUE_RESET:
 		if (value == 1 && selected(t))
 			virtio_queue_reset(t->v, selected(t));
 		break;
@@ -206,6 +264,7 @@ static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value
 	case VIRTIO_MMIO_STATUS:
 		if (value <= UINT8_MAX)
 			virtio_set_status(t->v, (uint8_t)value);
+		settle_ack(t);
 		break;
 	default: write_queue(t, offset, value); break;
 	}
@@ -236,50 +295,10 @@ static void mmio_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 		show(t);
 }
 
-/* Names as virtio 4.2.2 spells them; the older QueueNum and QueueNumMax are QueueSize and QueueSizeMax there. */
-static const char *mmio_reg_name(uint64_t offset)
-{
-	static const char *const names[VIRTIO_MMIO_CONFIG / 4] = {
-		[VIRTIO_MMIO_MAGIC_VALUE / 4] = "MagicValue",
-		[VIRTIO_MMIO_VERSION / 4] = "Version",
-		[VIRTIO_MMIO_DEVICE_ID / 4] = "DeviceID",
-		[VIRTIO_MMIO_VENDOR_ID / 4] = "VendorID",
-		[VIRTIO_MMIO_DEVICE_FEATURES / 4] = "DeviceFeatures",
-		[VIRTIO_MMIO_DEVICE_FEATURES_SEL / 4] = "DeviceFeaturesSel",
-		[VIRTIO_MMIO_DRIVER_FEATURES / 4] = "DriverFeatures",
-		[VIRTIO_MMIO_DRIVER_FEATURES_SEL / 4] = "DriverFeaturesSel",
-		[VIRTIO_MMIO_QUEUE_SEL / 4] = "QueueSel",
-		[VIRTIO_MMIO_QUEUE_NUM_MAX / 4] = "QueueSizeMax",
-		[VIRTIO_MMIO_QUEUE_NUM / 4] = "QueueSize",
-		[VIRTIO_MMIO_QUEUE_READY / 4] = "QueueReady",
-		[VIRTIO_MMIO_QUEUE_NOTIFY / 4] = "QueueNotify",
-		[VIRTIO_MMIO_INTERRUPT_STATUS / 4] = "InterruptStatus",
-		[VIRTIO_MMIO_INTERRUPT_ACK / 4] = "InterruptACK",
-		[VIRTIO_MMIO_STATUS / 4] = "Status",
-		[VIRTIO_MMIO_QUEUE_DESC_LOW / 4] = "QueueDescLow",
-		[VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] = "QueueDescHigh",
-		[VIRTIO_MMIO_QUEUE_AVAIL_LOW / 4] = "QueueDriverLow",
-		[VIRTIO_MMIO_QUEUE_AVAIL_HIGH / 4] = "QueueDriverHigh",
-		[VIRTIO_MMIO_QUEUE_USED_LOW / 4] = "QueueDeviceLow",
-		[VIRTIO_MMIO_QUEUE_USED_HIGH / 4] = "QueueDeviceHigh",
-		[VIRTIO_MMIO_SHM_SEL / 4] = "SHMSel",
-		[VIRTIO_MMIO_SHM_LEN_LOW / 4] = "SHMLenLow",
-		[VIRTIO_MMIO_SHM_LEN_HIGH / 4] = "SHMLenHigh",
-		[VIRTIO_MMIO_SHM_BASE_LOW / 4] = "SHMBaseLow",
-		[VIRTIO_MMIO_SHM_BASE_HIGH / 4] = "SHMBaseHigh",
-		[REG_QUEUE_RESET / 4] = "QueueReset",
-		[VIRTIO_MMIO_CONFIG_GENERATION / 4] = "ConfigGeneration",
-	};
-
-	if (offset >= VIRTIO_MMIO_CONFIG)
-		return "Config";
-	return offset % 4 ? NULL : names[offset / 4];
-}
-
 static const struct bus_ops mmio_bus_ops = {
 	.read = mmio_read,
 	.write = mmio_write,
-	.reg_name = mmio_reg_name,
+	.reg_name = virtio_mmio_reg_name,
 };
 
 static void mmio_notify_queue(struct virtio *v, struct virtq *q)
@@ -295,6 +314,7 @@ static void mmio_notify_config(struct virtio *v)
 
 static void mmio_changed(struct virtio *v)
 {
+	settle_ack(v->transport_state);
 	show(v->transport_state);
 }
 
@@ -330,7 +350,8 @@ static void mmio_reset(struct virtio *v)
 	struct virtio_mmio *t = v->transport_state;
 
 	t->device_features_sel = t->driver_features_sel = t->queue_sel = 0;
-	mmio_ack(t, UINT32_MAX);
+	stop_lazy_ack(t);
+	mmio_clear_interrupt(t, UINT32_MAX);
 }
 
 static void mmio_state(struct virtio *v, struct state *s)
@@ -370,6 +391,7 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio *v, struct bus *bus, g
 		.v = v,
 		.bus = bus,
 		.irq = irq,
+		.ack.fd = -1,
 		.region = {
 			.name = v->class->name,
 			.ops = &mmio_bus_ops,
@@ -394,9 +416,20 @@ void virtio_mmio_mirror(struct virtio_mmio *t, struct mirror *mirror)
 	show_config(t, config);
 }
 
+void virtio_mmio_lazy_ack(struct virtio_mmio *t)
+{
+	t->ack.lazy = true;
+	t->irq->sensed = mmio_sensed;
+	t->irq->sensed_opaque = t;
+}
+
 void virtio_mmio_destroy(struct virtio_mmio *t)
 {
 	virtio_set_status(t->v, 0);
+	if (t->ack.fd >= 0)
+		close(t->ack.fd);
+	if (t->ack.lazy)
+		t->irq->sensed = NULL;
 	bus_del(t->bus, &t->region);
 	for (uint32_t offset = 0; t->shown && offset < VIRTIO_MMIO_SIZE; offset += 4)
 		show_word(t, offset, 0);
