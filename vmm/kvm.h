@@ -24,8 +24,8 @@ struct kvm_message;
 struct kvm_line {
 	struct irq irq;
 	struct kvm *kvm;
-	int fd; /* irqfd; -1 while the line is unused, and with --kvm irqfd=off */
-	bool used;
+	int fd; /* irqfd; -1 before the line is first raised, and with --kvm irqfd=off */
+	bool asked_for;
 	bool asserted; /* the device's level, under the machine lock */
 };
 
@@ -96,7 +96,7 @@ must_check int gic_init(struct kvm *kvm, struct error *error);
 /* An ITS at LAYOUT_ITS, after gic_init and before any CPU runs. 0, or -errno: -ENODEV where KVM has none. */
 must_check int gic_create_its(struct kvm *kvm);
 
-/* The SPI's line, bound to an irqfd (or to KVM_IRQ_LINE with --kvm irqfd=off). After gic_init. */
+/* The SPI's line, by an irqfd from its first use on (or by KVM_IRQ_LINE with --kvm irqfd=off). After gic_init. */
 struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error);
 must_check int kvm_irq_init(struct kvm *kvm, struct error *error);
 void kvm_irq_destroy(struct kvm *kvm);

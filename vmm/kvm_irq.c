@@ -10,6 +10,9 @@
  * lr_signals_eoi_mi in arch/arm64/kvm/vgic). A plain irqfd would pulse, and a pulse is lost on a level-triggered SPI, which is
  * what an SPI is until the guest says otherwise.
  *
+ * Most lines of a board are never raised (INTx beside MSI-X, the power key, the alarm clock), and tying one to an irqfd waits
+ * for a grace period of KVM's, milliseconds when several come at once: it is done when a line is first used.
+ *
  * What a wire has and this has not: a device that lowers its line before the guest took the interrupt leaves it pending. The
  * guest then finds no cause, once.
  */
@@ -80,38 +83,69 @@ static int ioctl_fd(struct irq *irq)
 
 static const struct irq_ops irq_line_ops = { .raise = ioctl_raise, .lower = ioctl_lower, .fd = ioctl_fd };
 
+/* Ties the line to an irqfd. 0 or -errno. */
+static int bind_line(struct kvm_line *line)
+{
+	struct kvm *kvm = line->kvm;
+	struct kvm_irqfd irqfd = {
+		.gsi = line->irq.num, /* the default routing: GSI n is SPI n; kvm_msi.c keeps it */
+		.flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = (uint32_t)kvm->resample.fd,
+	};
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ret;
+
+	if (fd < 0)
+		return -errno;
+	irqfd.fd = (uint32_t)fd;
+	ret = kvm_ioctl_ptr(kvm->vm_fd, KVM_IRQFD, &irqfd);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	line->fd = fd;
+	return 0;
+}
+
+/* The first to use the line ties it; where that fails it works all the same, by system calls. */
+static struct irq *used_line(struct irq *irq)
+{
+	struct kvm_line *line = container_of(irq, struct kvm_line, irq);
+
+	irq->ops = bind_line(line) ? &irq_line_ops : &irqfd_ops;
+	return irq;
+}
+
+static void first_raise(struct irq *irq)
+{
+	irq_raise(used_line(irq));
+}
+
+static void first_lower(struct irq *irq)
+{
+	(void)irq; /* it is low */
+}
+
+static int first_fd(struct irq *irq)
+{
+	used_line(irq);
+	return irq->ops->fd(irq);
+}
+
+static const struct irq_ops unused_ops = { .raise = first_raise, .lower = first_lower, .fd = first_fd };
+
 struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error)
 {
 	struct kvm *kvm = container_of(accel, struct kvm, accel);
 	struct kvm_line *line = &kvm->line[spi];
-	struct kvm_irqfd irqfd = {
-		.gsi = spi, /* the default routing: GSI n is SPI n */
-		.flags = KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = (uint32_t)kvm->resample.fd,
-	};
-	int ret;
 
-	if (line->used)
-		return &line->irq;
-	line->irq = (struct irq){ .ops = &irq_line_ops, .num = spi };
-	line->kvm = kvm;
-	line->fd = -1;
-	line->used = true;
-	if (!kvm->options->irqfd)
-		return &line->irq;
-
-	line->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (line->fd < 0) {
-		error_set(error, STATUS_HOST, "cannot create an eventfd for SPI %u: %s", spi, strerror(errno));
-		return NULL;
-	}
-	line->irq.ops = &irqfd_ops;
-	irqfd.fd = (uint32_t)line->fd;
-	ret = kvm_ioctl_ptr(kvm->vm_fd, KVM_IRQFD, &irqfd);
-	if (ret < 0) {
-		error_set(error, STATUS_HOST, "KVM: cannot bind SPI %u to an irqfd: %s", spi, strerror(-ret));
-		return NULL;
-	}
+	(void)error;
+	if (!line->asked_for)
+		*line = (struct kvm_line){
+			.irq = { .ops = kvm->options->irqfd ? &unused_ops : &irq_line_ops, .num = spi },
+			.kvm = kvm,
+			.fd = -1,
+			.asked_for = true,
+		};
 	return &line->irq;
 }
 
@@ -153,7 +187,7 @@ int kvm_irq_init(struct kvm *kvm, struct error *error)
 void kvm_irq_destroy(struct kvm *kvm)
 {
 	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
-		if (kvm->line[spi].used && kvm->line[spi].fd >= 0)
+		if (kvm->line[spi].asked_for && kvm->line[spi].fd >= 0)
 			close(kvm->line[spi].fd);
 	if (kvm->resample.fd >= 0) {
 		loop_del(kvm->machine->loop, &kvm->resample);

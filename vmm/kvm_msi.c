@@ -4,7 +4,7 @@
  *
  * Theory of operation. A message is a GSI above those of the SPIs. KVM_SET_GSI_ROUTING replaces the whole table, which on arm64
  * is that of the SPIs too: it is written anew at each change, from the messages and the lines in use. KVM builds an entry for
- * each, so the default routes of SPIs without an irqfd are not carried on. A guest sets a message up once and then moves it
+ * each, so the default routes of SPIs that no device asked for are not carried on. A guest sets a message up once and then moves it
  * between CPUs by commands to the ITS: changes are few, and nothing is done when idle.
  */
 #include <errno.h>
@@ -149,7 +149,7 @@ static int write_table(struct kvm *kvm)
 		return ret;
 	kvm->routing->nr = kvm->routing->flags = 0;
 	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
-		if (kvm->line[spi].fd >= 0 && kvm->line[spi].used)
+		if (kvm->line[spi].asked_for)
 			kvm->routing->entries[kvm->routing->nr++] = (struct kvm_irq_routing_entry){
 				.gsi = spi,
 				.type = KVM_IRQ_ROUTING_IRQCHIP,
