@@ -138,15 +138,18 @@ stats() {
 		$1 ~ /^[0-9]+$/ && $2 == kind && $3 == device && (reg == "" || $4 == reg) { n += $1 } END { print n + 0 }' $err
 }
 
-# An initramfs of our own in $initrd, which runs TEXT (shell) in the guest after loading virtio-rng and then powers off:
+# An initramfs of our own in $initrd, which runs TEXT (shell) in the guest after loading its virtio drivers and then powers off:
 # guest_initrd KERNEL_NAME TEXT.
 guest_initrd() {
 	tree=/tmp/case/tree
 	initrd=/tmp/case/initrd
 	rm -rf $tree && mkdir -p $tree/bin $tree/modules $tree/proc $tree/sys $tree/dev $tree/lib $tree/tmp
 	cp /bin/busybox $tree/bin/
-	[ ! -d /guest-tools ] || cp -r /guest-tools/* $tree/
-	for m in virtio/virtio_ring virtio/virtio virtio/virtio_mmio char/hw_random/rng-core char/hw_random/virtio-rng; do
+	for d in /guest-tools /pci-tools; do
+		[ ! -d $d ] || cp -r $d/* $tree/
+	done
+	for m in virtio/virtio_ring virtio/virtio virtio/virtio_mmio virtio/virtio_pci_legacy_dev virtio/virtio_pci_modern_dev \
+		virtio/virtio_pci char/hw_random/rng-core char/hw_random/virtio-rng block/virtio_blk; do
 		for f in /kernels/"$1"/lib/modules/*/kernel/drivers/$m.ko*; do
 			[ ! -f "$f" ] || cp "$f" $tree/modules/
 		done
@@ -159,7 +162,8 @@ guest_initrd() {
 		mount -t sysfs sys /sys
 		mount -t devtmpfs dev /dev
 		exec </dev/console >/dev/console 2>&1
-		for m in virtio_ring virtio virtio_mmio rng-core virtio-rng; do
+		for m in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng \
+			virtio_blk; do
 			[ ! -f /modules/$m.ko.xz ] || unxz /modules/$m.ko.xz
 			[ ! -f /modules/$m.ko ] || insmod /modules/$m.ko || echo "insmod $m failed"
 		done

@@ -6,7 +6,7 @@
 # A case is a file of tests/system/cases, whose header lines say what it needs:
 #	# group: NAME		cases of one group share one emulated host (the default: the host's name)
 #	# host: vhe|nvhe|gicv2|max
-#	# needs: kernel:NAME installer strace rngtest disktools asan	what is carried in
+#	# needs: kernel:NAME installer strace rngtest disktools pcitools asan	what is carried in
 #	# seconds: N		about how long it takes; the limit is 4 times that and a minute
 
 cases=$root/tests/system/cases
@@ -42,6 +42,7 @@ need_options() {
 	libc) echo --add "$lib/libc.so.6:/lib/libc.so.6" --add "$lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1" ;;
 	strace) need_options libc && echo --add "$cache/arm64/usr/bin/strace:/usr/bin/strace" ;;
 	rngtest) echo --add "$cache/guest-tools:/guest-tools" ;;
+	pcitools) echo --add "$cache/pci-tools:/pci-tools" ;;
 	disktools) echo --add "$cache/disk-tools:/disk-tools" ;;
 	asan) echo --add "$build/arm64-asan/vmm/minivmm:/asan/minivmm" --add "$cache/asan-lib:/lib" ;;
 	*) die "unknown need: $1" ;;
