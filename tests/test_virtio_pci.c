@@ -4,6 +4,8 @@
  * test_virtio_pci_rows.c, interrupts in test_virtio_pci_irq.c, moving BARs in test_virtio_pci_bars.c, and what a driver sees
  * through any transport in test_virtio_life.c and its like.
  */
+#include <errno.h>
+
 #include <linux/virtio_ids.h>
 
 #include "echo_pci.h"
@@ -143,6 +145,34 @@ static void many_queues(void)
 		plug_in(&echo.plug, &echo.v, &echo.rig, &echo.d);
 		end();
 	}
+}
+
+/* Refused with nothing left behind, and the device can go elsewhere. */
+static void slot_that_cannot_be_had(void)
+{
+	static const struct {
+		unsigned int slot;
+		int error;
+	} cases[] = { { PLUG_SLOT, -EEXIST }, { 0, -EINVAL }, { 32, -EINVAL }, { PCI_NO_SLOT, 0 } };
+	const struct virtio_class class = {
+		.name = "other", .queue_count = 3, .queue_size = 1, .queue_notify = nothing
+	};
+	struct virtio_pci pci;
+	struct virtio other;
+
+	echo_init(&echo);
+	REQUIRE(!virtio_init(&other, &class, &echo.rig.loop, &echo.rig.mem));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned int regions = echo.rig.bus.region_count;
+
+		CHECK_EQ(virtio_pci_init(&pci, &other, &echo.plug.bridge.host, cases[i].slot), cases[i].error);
+		CHECK_EQ(echo.rig.bus.region_count, regions);
+		CHECK_EQ(other.held, !cases[i].error);
+	}
+	CHECK_EQ(pci.pci.slot, 1);
+	virtio_pci_destroy(&pci);
+	virtio_destroy(&other);
+	end();
 }
 
 static void registers_after_reset(void)
@@ -313,6 +343,7 @@ static const struct test tests[] = {
 	TEST(capabilities),
 	TEST(bars),
 	TEST(many_queues),
+	TEST(slot_that_cannot_be_had),
 	TEST(registers_after_reset),
 	TEST(features_by_word),
 	TEST(register_names),

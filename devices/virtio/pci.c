@@ -363,11 +363,11 @@ int virtio_pci_init(struct virtio_pci *t, struct virtio *v, struct pci_host *hos
 	ret = virtio_pci_config_init(t, vectors);
 	if (ret < 0)
 		goto fail;
-	virtio_attach(v, &pci_transport, t);
-	virtio_hold(v, true);
 	ret = pci_host_plug(host, &t->pci, slot);
 	if (ret < 0)
 		goto fail;
+	virtio_attach(v, &pci_transport, t);
+	virtio_hold(v, true);
 	return 0;
 fail:
 	free_function(t);

@@ -28,11 +28,11 @@ static const struct common_field {
 	[VIRTIO_PCI_COMMON_Q_ENABLE] = { "queue_enable", 2 },
 	[VIRTIO_PCI_COMMON_Q_NOFF] = { "queue_notify_off", 2 },
 	[VIRTIO_PCI_COMMON_Q_DESCLO] = { "queue_desc", 4 },
-	[VIRTIO_PCI_COMMON_Q_DESCHI] = { "queue_desc (high)", 4 },
+	[VIRTIO_PCI_COMMON_Q_DESCHI] = { "queue_desc_hi", 4 },
 	[VIRTIO_PCI_COMMON_Q_AVAILLO] = { "queue_driver", 4 },
-	[VIRTIO_PCI_COMMON_Q_AVAILHI] = { "queue_driver (high)", 4 },
+	[VIRTIO_PCI_COMMON_Q_AVAILHI] = { "queue_driver_hi", 4 },
 	[VIRTIO_PCI_COMMON_Q_USEDLO] = { "queue_device", 4 },
-	[VIRTIO_PCI_COMMON_Q_USEDHI] = { "queue_device (high)", 4 },
+	[VIRTIO_PCI_COMMON_Q_USEDHI] = { "queue_device_hi", 4 },
 	[VIRTIO_PCI_COMMON_Q_NDATA] = { "queue_notify_data", 2 },
 	[VIRTIO_PCI_COMMON_Q_RESET] = { "queue_reset", 2 },
 };
@@ -138,7 +138,7 @@ static void write_queue(struct virtio_pci *t, uint64_t offset, uint32_t value)
 	if (!q)
 		return;
 	switch (offset) {
-	/* At any time: Linux sets it before FEATURES_OK is known to the device's queues, others after the queue is enabled. */
+	/* At any time: virtio does not tie it to a queue that is off. */
 	case VIRTIO_PCI_COMMON_Q_MSIX: virtio_pci_set_queue_vector(t, q, value); break;
 	/* virtio 4.1.4.3.2: a driver "MUST NOT write a 0"; a queue ends by a reset. */
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
