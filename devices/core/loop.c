@@ -218,14 +218,11 @@ static int serve_sources(struct loop *loop)
 	return served;
 }
 
-static int serve_timers(struct loop *loop)
+static not_inline int serve_timers(struct loop *loop)
 {
-	uint64_t now;
+	uint64_t now = loop_now(loop);
 	int due = 0, served = 0;
 
-	if (!loop->timers)
-		return 0;
-	now = loop_now(loop);
 	/* One armed for "at once" by a handler waits for the next turn, or two of them could keep the loop here for ever. */
 	for (struct loop_timer *t = loop->timers; t && t->deadline_ns <= now; t = t->next)
 		due++;
@@ -249,7 +246,9 @@ int loop_run_once(struct loop *loop, int timeout_ms)
 	if (!err)
 		err = collect(loop);
 	if (err >= 0)
-		served = serve_sources(loop) + serve_timers(loop);
+		served = serve_sources(loop);
+	if (err >= 0 && loop->timers)
+		served += serve_timers(loop);
 	loop_unlock(loop);
 	return err < 0 ? err : served;
 }

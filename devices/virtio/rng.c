@@ -74,6 +74,12 @@ static not_inline void wait_for_entropy(struct virtio_rng *d)
 	loop_timer_set(d->v.loop, &d->retry, d->v.loop->clock->monotonic_ns(d->v.loop->clock) + RNG_RETRY_NS);
 }
 
+static not_inline void refuse(struct virtq *q, struct chain *chain)
+{
+	q->fault = chain->out_count ? "an entropy request has a readable buffer" : "an entropy request has no room";
+	virtq_push(q, chain);
+}
+
 static void rng_queue_notify(struct virtio *v, struct virtq *q)
 {
 	struct virtio_rng *d = container_of(v, struct virtio_rng, v);
@@ -87,9 +93,7 @@ static void rng_queue_notify(struct virtio *v, struct virtq *q)
 
 		/* virtio 5.4.6.1: "MUST NOT place driver-readable buffers"; and a buffer of no bytes cannot get one. */
 		if (chain->out_count || !chain->in_len) {
-			q->fault = chain->out_count ? "an entropy request has a readable buffer"
-						    : "an entropy request has no room";
-			virtq_push(q, chain);
+			refuse(q, chain);
 			continue;
 		}
 		chain_limit(chain, RNG_MAX_BYTES);

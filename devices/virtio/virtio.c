@@ -334,12 +334,6 @@ void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, uns
 	v->class->set_config(v, config, (uint32_t)offset, size);
 }
 
-void virtio_notify_queue(struct virtio *v, struct virtq *q)
-{
-	if (q->given && virtio_running(v) && virtq_should_notify(q) && v->transport)
-		v->transport->notify_queue(v, q);
-}
-
 void virtio_changed(struct virtio *v)
 {
 	if (v->transport && v->transport->changed)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every kick goes through the queue's eventfd and is served on the loop: one signalled by KVM or by the bus for a
- * doorbell, one that arrived as a plain register write, and the one we give ourselves when a turn was cut short.
+ * doorbell, one that arrived as a plain register write, and the one we give ourselves when a turn was cut short. And what
+ * ends every turn: the driver's interrupt.
  */
 #include "virtio_kick.h"
 
@@ -12,9 +13,7 @@
 /* Takes the count out of the eventfd. false: there was no kick. */
 static bool drain(struct virtio_kick *kick)
 {
-	eventfd_t count;
-
-	return eventfd_read(kick->source.fd, &count) == 0;
+	return eventfd_read(kick->source.fd, &kick->count) == 0;
 }
 
 static void kick_ready(struct loop_source *source, uint32_t events)
@@ -113,6 +112,12 @@ void virtio_queue_notify(struct virtio *v, uint32_t index)
 
 	if (q && q->ready && virtio_running(v))
 		kick_signal(&v->kick[index]);
+}
+
+void virtio_notify_queue(struct virtio *v, struct virtq *q)
+{
+	if (q->given && virtio_running(v) && virtq_should_notify(q) && v->transport)
+		v->transport->notify_queue(v, q);
 }
 
 void virtio_serve(struct virtio *v, struct virtq *q)

@@ -96,13 +96,6 @@ static void step(const struct virtq *q, enum virtq_step step, uint16_t head, uin
 		q->watch->step(q->watch, q, step, head, len);
 }
 
-void virtq_begin(struct virtq *q)
-{
-	step(q, VIRTQ_BEGIN, 0, 0);
-	q->budget = q->size;
-	q->more = false;
-}
-
 /* There is room in the order: no more are in flight than the ring has entries. */
 void ring_order(struct virtq *q, struct chain *chain)
 {
@@ -260,6 +253,7 @@ size_t chain_read(struct chain *chain, void *dst, size_t len)
 
 	if (len > chain->out_len)
 		len = chain->out_len;
+	chain->out_len -= (uint32_t)len;
 	while (done < len) {
 		size_t n = chain->out->iov_len < len - done ? chain->out->iov_len : len - done;
 
@@ -267,7 +261,6 @@ size_t chain_read(struct chain *chain, void *dst, size_t len)
 		part_skip(&chain->out, &chain->out_count, n);
 		done += n;
 	}
-	chain->out_len -= (uint32_t)len;
 	return len;
 }
 

@@ -114,7 +114,13 @@ void virtq_stop(struct virtq *q);
  * Begins a turn: at most one queue full of chains is popped in it, however fast the driver refills the ring. When that
  * cuts it short q->more is set, and the caller arranges for another turn after everybody else's.
  */
-void virtq_begin(struct virtq *q);
+static inline void virtq_begin(struct virtq *q)
+{
+	if (unlikely(q->watch))
+		q->watch->step(q->watch, q, VIRTQ_BEGIN, 0, 0);
+	q->budget = q->size;
+	q->more = false;
+}
 
 /* Takes the next chain. false: none left and kicks are on again, or the turn is over, or the queue is broken. */
 must_check bool virtq_pop(struct virtq *q, struct chain *chain);
