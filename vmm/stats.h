@@ -24,7 +24,7 @@ enum stats_call {
 };
 
 #define STATS_REASONS  64 /* exit reasons by number; the last slot is for all that are higher */
-#define STATS_ACCESSES 256 /* distinct (address, direction) pairs: some ten registers for each of some ten devices */
+#define STATS_ACCESSES 1024 /* distinct (address, direction) pairs: ten registers for each of ten devices, and PCI config space */
 #define STATS_NAME_LEN 24
 
 struct stats_access {
