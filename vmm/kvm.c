@@ -219,8 +219,6 @@ static int kvm_build(struct kvm *kvm, struct error *error)
 		return -1;
 	if (kvm->options->pci && create_its(kvm, error))
 		return -1;
-	if (kvm_irq_init(kvm, error))
-		return -1;
 	for (unsigned int i = 0; i < kvm->accel.cpus; i++)
 		if (vcpu_start(&kvm->vcpu[i], error))
 			return -1;
@@ -351,7 +349,7 @@ struct accel *accel_open_host(const struct options *options, struct accel_machin
 	kvm->accel.doorbell = options->ioeventfd ? &kvm_doorbell_ops : NULL;
 	kvm->machine = machine;
 	kvm->options = options;
-	kvm->dev_fd = kvm->vm_fd = kvm->gic_fd = kvm->its_fd = kvm->resample.fd = -1;
+	kvm->dev_fd = kvm->vm_fd = kvm->gic_fd = kvm->its_fd = kvm->resample.fd = kvm->sensed.fd = -1;
 	for (unsigned int i = 0; i < options->cpus; i++)
 		kvm->vcpu[i] = (struct vcpu){ .fd = -1, .track = trace_cpu(machine->trace, i) };
 	if (create_stats(kvm, error) || kvm_build(kvm, error)) {

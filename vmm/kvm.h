@@ -75,8 +75,8 @@ struct kvm {
 	unsigned int message_room;
 	struct kvm_irq_routing *routing; /* room for routing_room entries */
 	size_t routing_room;
-	/* One eventfd for the EOI of every line; see kvm_irq.c. */
-	struct loop_source resample;
+	/* Eventfds for EOIs, fd -1 before they are needed: of lines, and of those whose device wants to know; see kvm_irq.c. */
+	struct loop_source resample, sensed;
 };
 
 /* ioctl that retries EINTR: KVM_CREATE_VM and others return it with no signal pending. The result, or -errno. */
@@ -98,7 +98,6 @@ must_check int gic_create_its(struct kvm *kvm);
 
 /* The SPI's line, by an irqfd from its first use on (or by KVM_IRQ_LINE with --kvm irqfd=off). After gic_init. */
 struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error);
-must_check int kvm_irq_init(struct kvm *kvm, struct error *error);
 void kvm_irq_destroy(struct kvm *kvm);
 extern const struct doorbell_ops kvm_doorbell_ops;
 /* Writes an eventfd that KVM takes. */

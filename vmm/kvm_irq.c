@@ -4,7 +4,7 @@
  *
  * Theory of operation. A line has the level its device gave it, but an eventfd can only say "now". Every irqfd is therefore
  * bound with KVM_IRQFD_FLAG_RESAMPLE: the write raises the SPI and leaves it raised. Where the guest configured it
- * level-triggered, KVM lowers it at the guest's EOI and signals our one resample eventfd, on which every line still asserted
+ * level-triggered, KVM lowers it at the guest's EOI and signals our resample eventfd, on which every line still asserted
  * is raised again: the semantics of a wire, without a system call to lower it. Where the guest configured it edge-triggered,
  * each write latches one interrupt and no EOI is ever reported, so nothing is spent (vgic_validate_injection and
  * lr_signals_eoi_mi in arch/arm64/kvm/vgic). A plain irqfd would pulse, and a pulse is lost on a level-triggered SPI, which is
@@ -12,6 +12,9 @@
  *
  * Most lines of a board are never raised (INTx beside MSI-X, the power key, the alarm clock), and tying one to an irqfd waits
  * for a grace period of KVM's, milliseconds when several come at once: it is done when a line is first used.
+ *
+ * A device whose line is meant to be taken by its edges, and that has to know when it is not (irq.h, sensed), has its EOIs on
+ * an eventfd apart: they come only from a guest that configured the line otherwise.
  *
  * What a wire has and this has not: a device that lowers its line before the guest took the interrupt leaves it pending. The
  * guest then finds no cause, once.
@@ -65,8 +68,11 @@ static void set_level(struct irq *irq, unsigned int level)
 	(void)kvm_ioctl_ptr(line->kvm->vm_fd, KVM_IRQ_LINE, &irq_level);
 }
 
+/* Nothing tells of an EOI this way: whoever has to know must take it that the level counts. */
 static void ioctl_raise(struct irq *irq)
 {
+	if (irq->sensed)
+		irq->sensed(irq, irq->sensed_opaque);
 	set_level(irq, 1);
 }
 
@@ -83,6 +89,60 @@ static int ioctl_fd(struct irq *irq)
 
 static const struct irq_ops irq_line_ops = { .raise = ioctl_raise, .lower = ioctl_lower, .fd = ioctl_fd };
 
+/* The guest ended a level-triggered interrupt of ours; which one is not said. */
+static void raise_again(struct kvm *kvm, bool sensed)
+{
+	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++) {
+		struct kvm_line *line = &kvm->line[spi];
+
+		if (!line->asserted || (line->irq.sensed != NULL) != sensed)
+			continue;
+		if (sensed)
+			line->irq.sensed(&line->irq, line->irq.sensed_opaque);
+		kvm_signal_fd(line->fd);
+	}
+}
+
+static void resample_ready(struct loop_source *source, uint32_t events)
+{
+	eventfd_t count;
+
+	(void)events;
+	if (!eventfd_read(source->fd, &count))
+		raise_again(container_of(source, struct kvm, resample), false);
+}
+
+static void sensed_ready(struct loop_source *source, uint32_t events)
+{
+	eventfd_t count;
+
+	(void)events;
+	if (!eventfd_read(source->fd, &count))
+		raise_again(container_of(source, struct kvm, sensed), true);
+}
+
+/* The eventfd that KVM signals at the line's EOI, made when it is first needed; or -errno. */
+static int eoi_fd(struct kvm_line *line)
+{
+	struct kvm *kvm = line->kvm;
+	struct loop_source *source = line->irq.sensed ? &kvm->sensed : &kvm->resample;
+	int ret;
+
+	if (source->fd >= 0)
+		return source->fd;
+	*source = (struct loop_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = line->irq.sensed ? sensed_ready : resample_ready,
+	};
+	ret = source->fd < 0 ? -errno : loop_add(kvm->machine->loop, source, EPOLLIN);
+	if (!ret)
+		return source->fd;
+	if (source->fd >= 0)
+		close(source->fd);
+	source->fd = -1;
+	return ret;
+}
+
 /* Ties the line to an irqfd. 0 or -errno. */
 static int bind_line(struct kvm_line *line)
 {
@@ -90,13 +150,16 @@ static int bind_line(struct kvm_line *line)
 	struct kvm_irqfd irqfd = {
 		.gsi = line->irq.num, /* the default routing: GSI n is SPI n; kvm_msi.c keeps it */
 		.flags = KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = (uint32_t)kvm->resample.fd,
 	};
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ret;
+	int eoi = eoi_fd(line), fd, ret;
 
+	if (eoi < 0)
+		return eoi;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	irqfd.fd = (uint32_t)fd;
+	irqfd.resamplefd = (uint32_t)eoi;
 	ret = kvm_ioctl_ptr(kvm->vm_fd, KVM_IRQFD, &irqfd);
 	if (ret < 0) {
 		close(fd);
@@ -149,39 +212,12 @@ struct irq *kvm_irq_spi(struct accel *accel, uint32_t spi, struct error *error)
 	return &line->irq;
 }
 
-/* The guest ended a level-triggered interrupt of ours; which one is not said. */
-static void resample_ready(struct loop_source *source, uint32_t events)
+static void forget_source(struct kvm *kvm, struct loop_source *source)
 {
-	struct kvm *kvm = container_of(source, struct kvm, resample);
-	uint64_t count;
-
-	(void)events;
-	if (read(source->fd, &count, sizeof(count)) < 0)
+	if (source->fd < 0)
 		return;
-	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
-		if (kvm->line[spi].asserted)
-			kvm_signal_fd(kvm->line[spi].fd);
-}
-
-int kvm_irq_init(struct kvm *kvm, struct error *error)
-{
-	int ret;
-
-	if (!kvm->options->irqfd)
-		return 0;
-	kvm->resample = (struct loop_source){
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.ready = resample_ready,
-	};
-	if (kvm->resample.fd < 0)
-		return error_set(error, STATUS_HOST, "cannot create an eventfd: %s", strerror(errno));
-	ret = loop_add(kvm->machine->loop, &kvm->resample, EPOLLIN);
-	if (ret) {
-		close(kvm->resample.fd);
-		kvm->resample.fd = -1;
-		return error_set(error, STATUS_HOST, "cannot watch an eventfd: %s", strerror(-ret));
-	}
-	return 0;
+	loop_del(kvm->machine->loop, source);
+	close(source->fd);
 }
 
 void kvm_irq_destroy(struct kvm *kvm)
@@ -189,10 +225,8 @@ void kvm_irq_destroy(struct kvm *kvm)
 	for (unsigned int spi = 0; spi < LAYOUT_SPIS; spi++)
 		if (kvm->line[spi].asked_for && kvm->line[spi].fd >= 0)
 			close(kvm->line[spi].fd);
-	if (kvm->resample.fd >= 0) {
-		loop_del(kvm->machine->loop, &kvm->resample);
-		close(kvm->resample.fd);
-	}
+	forget_source(kvm, &kvm->resample);
+	forget_source(kvm, &kvm->sensed);
 }
 
 static int set_doorbell(struct kvm *kvm, const struct doorbell *bell, uint32_t flags)
