@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine that has the kernel do the work: requests are queued in an io_uring and handed over once for a batch;
- * completions make its eventfd readable, which is a source of the loop. No threads of ours.
+ * completions make the ring's descriptor readable, which is a source of the loop. No threads of ours.
  */
 #include <assert.h>
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "block_io.h"
 
@@ -19,7 +17,7 @@
 struct block_uring {
 	struct block_file *f;
 	struct io_uring ring;
-	struct loop_source source; /* the completions' eventfd */
+	struct loop_source source; /* the ring: readable while completions are in it (io_uring_setup(2)) */
 	struct loop_timer retry;
 	unsigned int in_flight; /* requests the user waits for */
 	unsigned int bounces_free; /* a bit each */
@@ -145,16 +143,12 @@ static void uring_ready(struct loop_source *source, uint32_t events)
 	struct block_uring *u = container_of(source, struct block_uring, source);
 	struct block *b = &u->f->block;
 	unsigned int finished = u->in_flight;
-	eventfd_t count;
 
 	(void)events;
-	(void)eventfd_read(source->fd, &count);
 	/* No more than were there: what is done again and again must not keep the loop from others. */
 	for (unsigned int n = 0; n < BLOCK_MAX_IN_FLIGHT; n++)
 		if (!reap_one(u))
 			break;
-	if (io_uring_cq_ready(&u->ring))
-		(void)eventfd_write(source->fd, 1);
 	uring_commit(b);
 	if (finished)
 		b->user->settled(b->user);
@@ -174,13 +168,6 @@ static void uring_drain(struct block *b)
 	}
 }
 
-static void uring_free(struct block_uring *u)
-{
-	if (u->source.fd >= 0)
-		close(u->source.fd);
-	free(u);
-}
-
 static void uring_destroy(struct block *b)
 {
 	struct block_uring *u = uring_of(b);
@@ -189,7 +176,7 @@ static void uring_destroy(struct block *b)
 	loop_timer_cancel(f->loop, &u->retry);
 	loop_del(f->loop, &u->source);
 	io_uring_queue_exit(&u->ring);
-	uring_free(u);
+	free(u);
 	block_file_close(f);
 }
 
@@ -200,27 +187,16 @@ static const struct block_ops uring_ops = {
 	.destroy = uring_destroy,
 };
 
-/* The newest operation that is used; the kernel's refusal would otherwise come with the first request. */
-static int check_operations(struct block_uring *u)
-{
-	struct io_uring_probe *probe = io_uring_get_probe_ring(&u->ring);
-	bool known = probe && io_uring_opcode_supported(probe, IORING_OP_FALLOCATE);
-
-	io_uring_free_probe(probe);
-	return known ? 0 : -ENOSYS;
-}
-
 static int set_up(struct block_uring *u)
 {
-	int ret = check_operations(u);
-
-	if (ret)
-		return ret;
-	u->source.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (u->source.fd < 0)
-		return -errno;
-	ret = io_uring_register_eventfd(&u->ring, u->source.fd);
-	return ret ? ret : loop_add(u->f->loop, &u->source, EPOLLIN);
+	/*
+	 * Linux 5.7, one after the newest operation that is used (fallocate): the kernel's refusal would otherwise come with the
+	 * first request.
+	 */
+	if (!(u->ring.features & IORING_FEAT_FAST_POLL))
+		return -ENOSYS;
+	u->source.fd = u->ring.ring_fd;
+	return loop_add(u->f->loop, &u->source, EPOLLIN);
 }
 
 int block_uring_open(struct block_file *f)
@@ -242,7 +218,7 @@ int block_uring_open(struct block_file *f)
 			io_uring_queue_exit(&u->ring);
 	}
 	if (ret) {
-		uring_free(u);
+		free(u);
 		return ret;
 	}
 	f->engine = u;
