@@ -67,7 +67,10 @@ static int seed(void *buf, size_t len, struct error *error)
 static int describe_chosen(struct board *board, struct error *error)
 {
 	const struct options *options = board->config->options;
-	uint8_t rng_seed[64];
+	struct {
+		uint64_t kaslr;
+		uint8_t rng[64];
+	} seeds;
 	struct dt_chosen chosen = {
 		.bootargs = board->config->cmdline,
 		.stdout_path = board_stdout_path(board),
@@ -75,13 +78,13 @@ static int describe_chosen(struct board *board, struct error *error)
 		.initrd_size = board->boot->initrd_size,
 	};
 
-	if (options->kaslr && seed(&chosen.kaslr_seed, sizeof(chosen.kaslr_seed), error))
+	if ((options->kaslr || options->rng_seed) && seed(&seeds, sizeof(seeds), error))
 		return -1;
+	if (options->kaslr)
+		chosen.kaslr_seed = seeds.kaslr;
 	if (options->rng_seed) {
-		if (seed(rng_seed, sizeof(rng_seed), error))
-			return -1;
-		chosen.rng_seed = rng_seed;
-		chosen.rng_seed_len = sizeof(rng_seed);
+		chosen.rng_seed = seeds.rng;
+		chosen.rng_seed_len = sizeof(seeds.rng);
 	}
 	dt_add_chosen(&board->dt, &chosen);
 	return 0;

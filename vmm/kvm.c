@@ -169,9 +169,12 @@ static int map_pvtime(struct kvm *kvm, struct error *error)
 
 static int create_cpus(struct kvm *kvm, struct error *error)
 {
-	unsigned int max = (unsigned int)kvm_ioctl(kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	unsigned int max = kvm->accel.cpus;
 	int run_size = kvm_ioctl(kvm->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 
+	/* One there always is. */
+	if (max > 1)
+		max = (unsigned int)kvm_ioctl(kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	if (kvm->accel.gic_version == 2 && max > 8)
 		max = 8;
 	if (kvm->accel.cpus > max)

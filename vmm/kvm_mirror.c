@@ -53,8 +53,7 @@ struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	void *host;
 
-	if (!kvm->options->mirror || base % page ||
-		kvm_ioctl(kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) <= 0)
+	if (!kvm->options->mirror || base % page)
 		return NULL;
 	size = ALIGN_UP(size, page);
 	host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -65,6 +64,7 @@ struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size)
 		.kvm = kvm,
 		.slot = kvm->slot_count,
 	};
+	/* Without KVM_CAP_READONLY_MEM it is refused. */
 	if (set_slot(m, size) < 0) {
 		kvm_mirror_destroy(kvm);
 		return NULL;

@@ -71,6 +71,7 @@ static int find_size(struct block_file *f, uint64_t *size, char why[BLOCK_WHY_LE
 	switch (st.st_mode & S_IFMT) {
 	case S_IFREG: *size = (uint64_t)st.st_size; return 0;
 	case S_IFBLK:
+		f->device = true;
 		if (ioctl(f->fd, BLKGETSIZE64, size))
 			return refuse_errno(why, errno, "does not tell its size", "");
 		return 0;
@@ -143,7 +144,7 @@ static int choose_block_sizes(struct block_file *f, const struct block_file_conf
 	if (!power_of_two(physical) || physical < logical || physical > PHYSICAL_MAX)
 		return refuse(why, EINVAL,
 			"cannot have this physical= block size; write a power of two from the logical one to 1048576");
-	if (!config->physical && !ioctl(f->fd, BLKPBSZGET, &host) && power_of_two(host) && host > physical &&
+	if (!config->physical && f->device && !ioctl(f->fd, BLKPBSZGET, &host) && power_of_two(host) && host > physical &&
 		host <= PHYSICAL_MAX)
 		physical = host;
 	f->block.logical = (uint32_t)logical;

@@ -25,6 +25,7 @@ struct block_file {
 	struct block block;
 	struct loop *loop;
 	int fd;
+	bool device; /* a block device, not a file */
 	enum block_aio aio; /* the engine in use, never AUTO */
 	uint32_t align; /* of offsets and lengths: 1 without direct */
 	uint32_t mem_align; /* of host addresses: 1 without direct */
