@@ -5,6 +5,7 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 
+#include "echo.h"
 #include "test.h"
 #include "trace_check.h"
 #include "trace_track.h"
@@ -205,6 +206,66 @@ static void a_request_put_back(void)
 	CHECK_EQ(summary.open, 0);
 }
 
+/* Whatever comes, the file is one that viewers take. */
+static void a_request_used_twice(void)
+{
+	struct trace *trace = begin(true);
+
+	step(0, VIRTQ_POPPED, 1);
+	for (int i = 0; i < 2; i++) {
+		step(0, VIRTQ_USED, 1);
+		step(0, VIRTQ_TOLD, 0);
+	}
+	end(trace);
+	CHECK_EQ(summary.phase['e'], 1);
+}
+
+/* From the exit to the next entry: what the monitor spends on a register. */
+static void time_of_a_register(void)
+{
+	struct trace *trace = begin(false);
+	uint64_t out;
+
+	access_at(trace, 0x60, false);
+	out = trace_clock();
+	while (trace_clock() < out + 1000000)
+		;
+	access_at(trace, 0x64, false);
+	for (size_t i = 0; i < STATS_ACCESSES; i++)
+		if (trace_cpu(trace, 0)->names.access[i].offset == 0x60)
+			CHECK(trace_cpu(trace, 0)->names.access[i].time >= 1000000);
+	CHECK_EQ(trace_cpu(trace, 0)->last.name > 0, 1);
+	trace_destroy(trace);
+}
+
+/* What a queue tells of a request that a driver makes, on each format of the ring. */
+static void requests_of_a_driver(void)
+{
+	static struct echo echo;
+
+	for (unsigned int combination = 0; combination < ECHO_COMBINATIONS; combination++) {
+		struct trace *trace = begin(true);
+		struct driver_queue *q;
+
+		echo_init(&echo);
+		trace_life(trace);
+		trace_watch(trace, &echo.v);
+		q = driver_start(&echo.d, echo_features(combination), 8);
+		for (int i = 0; i < 3; i++)
+			CHECK(echo_works(&echo, q));
+		echo_destroy(&echo);
+		end(trace);
+		CHECK_EQ(summary.phase['b'], 3);
+		CHECK_EQ(summary.phase['n'], 3);
+		CHECK_EQ(summary.phase['e'], 3);
+		CHECK_EQ(summary.open, 0);
+		/* A kick and an interrupt each. */
+		CHECK_EQ(summary.phase['i'], 6);
+		CHECK_HAS(text, "{\"used\":24}");
+		CHECK_HAS(text, "{\"interrupt\":true}");
+	}
+}
+
 /* The newest are kept, and how many are gone is said. */
 static void more_exits_than_there_is_room_for(void)
 {
@@ -313,6 +374,9 @@ static const struct test tests[] = {
 	TEST(a_driver_that_wants_no_interrupt),
 	TEST(a_head_that_is_back_early),
 	TEST(a_request_put_back),
+	TEST(a_request_used_twice),
+	TEST(time_of_a_register),
+	TEST(requests_of_a_driver),
 	TEST(more_exits_than_there_is_room_for),
 	TEST(requests_cut_by_the_ring),
 	TEST(another_life),
