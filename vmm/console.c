@@ -35,14 +35,14 @@ static int setup_terminal(struct console *console, struct error *error)
 	return ret ? error_set(error, STATUS_HOST, "cannot make the terminal raw: %s", strerror(-ret)) : 0;
 }
 
-int console_open(struct console *console, const char *option, const struct console_options *options, struct loop *loop,
-	struct error *error)
+/* option ("--console") is what messages name. */
+static int open_console(struct console *console, const char *option, const struct console_options *options,
+	struct loop *loop, struct error *error)
 {
 	const char *failed = "cannot be opened";
 	const char *path = options->path;
 	int ret = -EINVAL;
 
-	*console = (struct console){ .chardev = NULL };
 	switch (options->kind) {
 	case CONSOLE_DEFAULT:
 	case CONSOLE_STDIO: ret = chardev_open_stdio(loop, term_may_read, &console->chardev, &failed); break;
@@ -60,9 +60,31 @@ int console_open(struct console *console, const char *option, const struct conso
 	return 0;
 }
 
-void console_close(struct console *console)
+int consoles_open(struct consoles *all, const struct options *options, struct loop *loop, void (*quit)(void *opaque),
+	void *opaque, struct error *error)
+{
+	memset(all, 0, sizeof(*all));
+	all->console.quit = quit;
+	all->console.opaque = opaque;
+	if (open_console(&all->console, "--console", &options->console, loop, error))
+		return -1;
+	for (unsigned int i = 0; i < options->serial_count; i++) {
+		struct console *serial = &all->serials[i];
+
+		serial->quit = quit;
+		serial->opaque = opaque;
+		if (open_console(serial, "--serial", &options->serials[i].console, loop, error))
+			return -1;
+		all->streams[i] = serial->chardev;
+	}
+	return 0;
+}
+
+void consoles_close(struct consoles *all)
 {
 	term_restore();
-	chardev_destroy(console->chardev);
-	console->chardev = NULL;
+	for (unsigned int i = 0; i < OPTIONS_MAX_SERIALS; i++)
+		chardev_destroy(all->serials[i].chardev);
+	chardev_destroy(all->console.chardev);
+	memset(all, 0, sizeof(*all));
 }

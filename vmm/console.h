@@ -16,14 +16,23 @@ struct console {
 	struct chardev *chardev;
 	struct chardev_filter filter;
 	struct escape escape;
-	void (*quit)(void *opaque); /* Ctrl-A X, from the loop; set by the caller before it runs */
+	void (*quit)(void *opaque); /* Ctrl-A X */
 	void *opaque;
 };
 
-/* option ("--console") is what messages name. 0, or -1 with *error filled and nothing left open. */
-must_check int console_open(struct console *console, const char *option, const struct console_options *options,
-	struct loop *loop, struct error *error);
-/* Restores the terminal. Accepts a console that console_open failed on, or that is all zeros. */
-void console_close(struct console *console);
+/* All that a machine has. */
+struct consoles {
+	struct console console;
+	struct console serials[OPTIONS_MAX_SERIALS];
+	struct chardev *streams[OPTIONS_MAX_SERIALS]; /* of serials */
+};
+
+/*
+ * quit(opaque) is called, from the loop, when the user asks for the end. 0, or -1 with *error; consoles_close either way.
+ */
+must_check int consoles_open(struct consoles *all, const struct options *options, struct loop *loop,
+	void (*quit)(void *opaque), void *opaque, struct error *error);
+/* Restores the terminal. Accepts what consoles_open failed on, or never saw: all zeros. */
+void consoles_close(struct consoles *all);
 
 #endif

@@ -37,9 +37,7 @@ struct session {
 	pthread_mutex_t lock;
 	struct loop loop;
 	struct qtest_clock qtest_clock; /* the loop's, with --qtest */
-	struct console console;
-	struct console serials[OPTIONS_MAX_SERIALS];
-	struct chardev *serial_streams[OPTIONS_MAX_SERIALS]; /* of serials */
+	struct consoles consoles;
 	struct entropy entropy;
 	bool entropy_open;
 	struct block *disks[OPTIONS_MAX_DISKS];
@@ -253,30 +251,6 @@ static int finish_trace(struct session *session, int status)
 	return status == STATUS_OK ? (int)error.status : status;
 }
 
-static int open_console(struct session *session, struct console *console, const char *option,
-	const struct console_options *options, struct error *error)
-{
-	if (console_open(console, option, options, &session->loop, error))
-		return -1;
-	console->quit = quit;
-	console->opaque = session;
-	return 0;
-}
-
-static int open_consoles(struct session *session, struct error *error)
-{
-	const struct options *options = session->options;
-
-	if (open_console(session, &session->console, "--console", &options->console, error))
-		return -1;
-	for (unsigned int i = 0; i < options->serial_count; i++) {
-		if (open_console(session, &session->serials[i], "--serial", &options->serials[i].console, error))
-			return -1;
-		session->serial_streams[i] = session->serials[i].chardev;
-	}
-	return 0;
-}
-
 static int open_session(struct session *session, struct error *error)
 {
 	int ret;
@@ -298,15 +272,13 @@ static int open_session(struct session *session, struct error *error)
 		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
 	if (open_disks(session, error) || watch_signals(session, error))
 		return -1;
-	return open_consoles(session, error);
+	return consoles_open(&session->consoles, session->options, &session->loop, quit, session, error);
 }
 
 /* In reverse, whatever was opened. */
 static void close_session(struct session *session)
 {
-	for (unsigned int i = 0; i < OPTIONS_MAX_SERIALS; i++)
-		console_close(&session->serials[i]);
-	console_close(&session->console);
+	consoles_close(&session->consoles);
 	if (session->signals.fd >= 0) {
 		loop_del(&session->loop, &session->signals);
 		close(session->signals.fd);
@@ -332,8 +304,8 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.cmdline = session->cmdline,
 		.kernel = session->options->kernel ? &session->kernel : NULL,
 		.initrd = session->initrd.size ? &session->initrd : NULL,
-		.console = session->console.chardev,
-		.serials = session->serial_streams,
+		.console = session->consoles.console.chardev,
+		.serials = session->consoles.streams,
 		.entropy = session->entropy_open ? &session->entropy : NULL,
 		.disks = session->disks,
 		.loop = &session->loop,

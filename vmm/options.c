@@ -112,26 +112,10 @@ static void note_order(struct options *options, struct place_options *place)
 
 static int set_rng(struct options *options, const struct row *row, char *value, struct error *error)
 {
-	struct rng_text {
-		const char *source, *features, *bus, *addr;
-	} text = { NULL, NULL, NULL, NULL };
-	static const struct keyval_key keys[] = {
-		{ "source", KEYVAL_STRING, offsetof(struct rng_text, source) },
-		{ "features", KEYVAL_STRING, offsetof(struct rng_text, features) },
-		{ "bus", KEYVAL_STRING, offsetof(struct rng_text, bus) },
-		{ "addr", KEYVAL_STRING, offsetof(struct rng_text, addr) },
-	};
-
 	(void)row;
-	options->rng = true;
-	options->rng_slot = options->disk_count;
-	options->rng_features = (struct feature_options){ 0, 0 };
-	if (keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), &text, error) ||
-		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error) ||
-		place_options_parse("--rng", text.bus, text.addr, &options->rng_place, error))
+	if (rng_options_parse(options, value, error))
 		return -1;
 	note_order(options, &options->rng_place);
-	options->rng_source = text.source;
 	return 0;
 }
 

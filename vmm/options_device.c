@@ -119,3 +119,26 @@ int disk_options_parse(struct disk_options *disk, char *value, struct error *err
 	};
 	return 0;
 }
+
+int rng_options_parse(struct options *options, char *value, struct error *error)
+{
+	struct rng_text {
+		const char *source, *features, *bus, *addr;
+	} text = { NULL, NULL, NULL, NULL };
+	static const struct keyval_key keys[] = {
+		{ "source", KEYVAL_STRING, offsetof(struct rng_text, source) },
+		{ "features", KEYVAL_STRING, offsetof(struct rng_text, features) },
+		{ "bus", KEYVAL_STRING, offsetof(struct rng_text, bus) },
+		{ "addr", KEYVAL_STRING, offsetof(struct rng_text, addr) },
+	};
+
+	options->rng = true;
+	options->rng_slot = options->disk_count;
+	options->rng_features = (struct feature_options){ 0, 0 };
+	if (keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), &text, error) ||
+		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error) ||
+		place_options_parse("--rng", text.bus, text.addr, &options->rng_place, error))
+		return -1;
+	options->rng_source = text.source;
+	return 0;
+}

@@ -11,6 +11,8 @@
  */
 must_check int feature_options_parse(const char *option, const char *text, int (*own)(const char *name),
 	struct feature_options *features, struct error *error);
+/* --rng, which the device then is there by; value is cut up in place. 0, or -1 with *error. */
+must_check int rng_options_parse(struct options *options, char *value, struct error *error);
 /* One --disk; value is cut up in place. 0, or -1 with *error. */
 must_check int disk_options_parse(struct disk_options *disk, char *value, struct error *error);
 
