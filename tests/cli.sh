@@ -67,6 +67,20 @@ check "with the console added" grep -q 'bootargs = ".*hello=world.*console=ttyAM
 check "a user's console= stands alone" tree --cmdline 'console=hvc0'
 check "no other is added" test "$(grep -c 'bootargs.*console=ttyAMA0' tree.dts)" = 0
 
+check "no PCI device, no PCI bus in the tree" test "$(grep -c -e pcie@ -e its@ -e v2m@ tree.dts)" = 0
+for cpus in 1 123; do
+	check "dtc has no warning for devices on PCI and $cpus CPUs" tree --cpus "$cpus" --transport pci
+	check "there is a bus, and an ITS for its messages" test "$(grep -c -e 'pcie@4010000000 {' -e 'its@8080000 {' tree.dts)" = 2
+	check "and no virtio-mmio device" test "$(grep -c 'compatible = "virtio,mmio"' tree.dts)" = 0
+done
+check "both buses" tree --transport pci --rng bus=mmio --serial pci,file=/dev/null
+check "are in the tree" test "$(grep -c -e 'pcie@' -e 'compatible = "virtio,mmio"' tree.dts)" = 2
+check "a GICv2M frame in place of an ITS" tree --transport pci --kvm msi=v2m
+check "is in the tree, and no ITS" test "$(grep -c -e 'v2m@8020000 {' -e 'its@' tree.dts)" = 1
+vm --transport pci --rng addr=5 --disk path=x,addr=5 --kernel x
+check "a slot that is asked for twice: status 64" status_is 64
+check "a slot that is asked for twice: one line" one_line 'addr=5: that slot is taken already, by a --rng'
+
 check "a tree with an 8250 as console" tree --console-type 8250
 check "has it as stdout-path" grep -q 'stdout-path = "/serial@9000000"' tree.dts
 check "and no PL011" test "$(grep -c arm,pl011 tree.dts)" = 0
