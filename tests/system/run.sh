@@ -6,7 +6,11 @@
 # A case is a file of tests/system/cases, whose header lines say what it needs:
 #	# group: NAME		cases of one group share one emulated host (the default: the host's name)
 #	# host: vhe|nvhe|gicv2|max
+<<<<<<< ours
 #	# needs: kernel:NAME installer strace rngtest disktools pcitools asan	what is carried in
+=======
+#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind asan	what is carried in
+>>>>>>> theirs
 #	# seconds: N		about how long it takes; the limit is 4 times that and a minute
 
 cases=$root/tests/system/cases
@@ -44,6 +48,8 @@ need_options() {
 	rngtest) echo --add "$cache/guest-tools:/guest-tools" ;;
 	pcitools) echo --add "$cache/pci-tools:/pci-tools" ;;
 	disktools) echo --add "$cache/disk-tools:/disk-tools" ;;
+	bigdisk) echo --drive "$cache/bigdisk" --add "$cache/bigdisk.sha256:/bigdisk.sha256" ;;
+	rebind) echo --add "$logs/system/rebind:/rebind" ;;
 	asan) echo --add "$build/arm64-asan/vmm/minivmm:/asan/minivmm" --add "$cache/asan-lib:/lib" ;;
 	*) die "unknown need: $1" ;;
 	esac
@@ -81,8 +87,16 @@ report_case() {
 }
 
 build_system() {
-	build_arm64 tests/system/pty tests/system/trace-check guests
+	build_arm64 tests/system/pty tests/system/trace-check tests/system/rebind guests
 	[ -x "$build/arm64/minivmm" ]
+}
+
+# 1 GiB of random bytes, which a disk of an emulated host is made of, and their hash. Made once: nothing writes to it.
+big_disk() {
+	[ ! -f "$cache/bigdisk.sha256" ] || return 0
+	head -c 1G /dev/urandom >"$cache/bigdisk"
+	sha256sum <"$cache/bigdisk" >"$cache/bigdisk.new"
+	mv "$cache/bigdisk.new" "$cache/bigdisk.sha256"
 }
 
 # What a guest is given to test its random numbers with, and the guests themselves.
@@ -102,6 +116,12 @@ gather() {
 		done
 	fi
 	cp "$build"/arm64/guest/tests/*.bin "$logs/guests/"
+	# A disk of it has only whole sectors.
+	cp "$build/arm64/tests/system/rebind" "$logs/system/rebind"
+	truncate -s %512 "$logs/system/rebind"
+	if [ -n "$big" ]; then
+		step "making a disk of 1 GiB" big_disk
+	fi
 }
 
 # The case is wanted when the pattern is in its name or in the text of one of its checks.
@@ -110,11 +130,12 @@ case_wanted() {
 }
 
 system_tests() {
-	local chosen=() groups c g members running=0 asan=''
+	local chosen=() groups c g members running=0 asan='' big=''
 	for c in "$cases"/*.sh; do
 		if case_wanted "$c"; then
 			chosen+=("$c")
-			grep -q '^# needs:.*asan' "$c" && asan=1
+			! grep -q '^# needs:.*asan' "$c" || asan=1
+			! grep -q '^# needs:.*bigdisk' "$c" || big=1
 		fi
 	done
 	[ "${#chosen[@]}" -gt 0 ] || return 0
