@@ -4,7 +4,7 @@
  * the guest's own clock, and powers off. Everything it needs is in it or in /modules.
  *
  * From the command line, which the kernel hands on as environment: bench=rng|blk|idle (nothing: power off at once), count=,
- * and for blk op=read|write, random=1, size=, depth=.
+ * and for blk op=read|write, random=1, size=, depth=, batch=1 (the next ones go out when all have come back).
  *
  * Around the work it sleeps, so that the host can look at the machine while nothing happens in it: between @quiet and @before
  * there is no work, between @before and @after there is all of it.
@@ -130,7 +130,7 @@ static uint64_t run_rng(unsigned long count)
 struct disk {
 	int fd;
 	aio_context_t aio;
-	bool write, random;
+	bool write, random, batch;
 	unsigned long size, depth, blocks;
 	uint64_t seed, next;
 	char *buf; /* depth times size */
@@ -152,7 +152,7 @@ static int64_t next_offset(struct disk *disk)
 	return (int64_t)(block * disk->size);
 }
 
-static void submit(struct disk *disk, unsigned long slot)
+static struct iocb *prepare(struct disk *disk, unsigned long slot)
 {
 	struct iocb *iocb = &disk->iocb[slot];
 
@@ -164,32 +164,42 @@ static void submit(struct disk *disk, unsigned long slot)
 		.aio_offset = next_offset(disk),
 		.aio_data = slot,
 	};
-	if (syscall(SYS_io_submit, disk->aio, 1, &iocb) != 1)
+	return iocb;
+}
+
+static void submit(const struct disk *disk, struct iocb **iocb, long count)
+{
+	if (count && syscall(SYS_io_submit, disk->aio, count, iocb) != count)
 		die("io_submit");
 }
 
-/* Always depth of them in flight; what has come back goes out again. */
+/* depth of them in flight: what has come back goes out again in one call; with batch, when all have come back. */
 static void run_queue(struct disk *disk, unsigned long count)
 {
 	struct io_event event[MAX_DEPTH];
+	struct iocb *next[MAX_DEPTH];
 	unsigned long sent = 0, done = 0;
+	long got;
 
 	for (; sent < disk->depth && sent < count; sent++)
-		submit(disk, sent);
+		next[sent] = prepare(disk, sent);
+	submit(disk, next, (long)sent);
 	while (done < count) {
-		long got = syscall(SYS_io_getevents, disk->aio, 1, (long)disk->depth, event, NULL);
+		long ready = 0, least = disk->batch ? (long)(sent - done) : 1;
 
+		got = syscall(SYS_io_getevents, disk->aio, least, (long)disk->depth, event, NULL);
 		if (got <= 0)
 			die("io_getevents");
 		for (long i = 0; i < got; i++) {
 			if (event[i].res != (int64_t)disk->size)
 				die("a request failed");
 			if (sent < count) {
-				submit(disk, event[i].data);
+				next[ready++] = prepare(disk, event[i].data);
 				sent++;
 			}
 		}
 		done += (unsigned long)got;
+		submit(disk, next, ready);
 	}
 }
 
@@ -211,6 +221,7 @@ static uint64_t run_blk(unsigned long count)
 		.fd = open_device(DISK, O_RDWR | O_DIRECT),
 		.write = !strcmp(getenv("op") ? getenv("op") : "read", "write"),
 		.random = setting("random", 0),
+		.batch = setting("batch", 0),
 		.size = setting("size", 4096),
 		.depth = setting("depth", 1),
 		.seed = 88172645463325252ULL,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A disk of 64 MiB in the host's page cache, read and written past the guest's own: by one request at a time or by several, each
-# going out again as soon as it has come back.
+# A disk of 64 MiB in the host's page cache, read and written past the guest's own: by one request at a time, by several that go
+# out together when all have come back, and by several of which each goes out again when it has.
 # transports: mmio pci
 dd if=/dev/zero of=/tmp/disk bs=1M count=64 2>/dev/null
 initrd=/io.cpio disk=/tmp/disk better=higher
@@ -19,9 +19,10 @@ load() {
 	better=higher
 }
 
-load "4 KiB random read, depth 1" 4000 "op=read random=1" || return
-load "4 KiB random write, depth 1" 4000 "op=write random=1"
-load "4 KiB random read, depth 16" 8000 "op=read random=1 depth=16"
-load "4 KiB random write, depth 16" 8000 "op=write random=1 depth=16"
+load "4 KiB random read, depth 1" 2000 "op=read random=1" || return
+load "4 KiB random write, depth 1" 2000 "op=write random=1"
+load "4 KiB random read, batches of 16" 4000 "op=read random=1 depth=16 batch=1"
+load "4 KiB random write, batches of 16" 4000 "op=write random=1 depth=16 batch=1"
+load "4 KiB random read, 16 in flight" 2000 "op=read random=1 depth=16"
 load "128 KiB sequential read, depth 1" 500 "op=read size=131072"
-load "128 KiB sequential read, depth 8" 500 "op=read size=131072 depth=8"
+load "128 KiB sequential read, batches of 8" 500 "op=read size=131072 depth=8 batch=1"
