@@ -6,11 +6,7 @@
 # A case is a file of tests/system/cases, whose header lines say what it needs:
 #	# group: NAME		cases of one group share one emulated host (the default: the host's name)
 #	# host: vhe|nvhe|gicv2|max
-<<<<<<< ours
-#	# needs: kernel:NAME installer strace rngtest disktools pcitools asan	what is carried in
-=======
-#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind asan	what is carried in
->>>>>>> theirs
+#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind pcitools asan	what is carried in
 #	# seconds: N		about how long it takes; the limit is 4 times that and a minute
 
 cases=$root/tests/system/cases
