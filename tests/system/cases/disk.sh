@@ -1,8 +1,9 @@
-# Disks: what the guest reads and writes is what is in the file, by each engine; read-only ones stay as they are.
+# Disks: what the guest reads and writes is what is in the file, by each engine; read-only ones stay as they are. Ring features are
+# in features.sh, drivers that come and go in rebind.sh, file systems in disk-fs.sh.
 # group: vhe-guest
 # host: vhe
 # needs: kernel:6.1-cloud
-# seconds: 120
+# seconds: 50
 
 rw=/tmp/case/rw.img
 ro=/tmp/case/ro.img
@@ -46,22 +47,6 @@ for aio in io_uring threads; do
 		test "$(head -c 1048576 $rw | sha256sum)" = "$(dd if=$rw bs=1048576 skip=1 count=1 2>/dev/null | sha256sum)"
 done
 
-# A driver taken off and put back again and again loses nothing.
-vm --kernel "$kernel" --disk path=$rw --exec '
-	before=$(sha256sum /dev/vda)
-	dev=$(ls /sys/bus/virtio/drivers/virtio_blk | grep ^virtio)
-	i=0
-	while [ $i -lt 50 ]; do
-		dd if=/dev/vda of=/dev/null bs=64k 2>/dev/null &
-		echo $dev >/sys/bus/virtio/drivers/virtio_blk/unbind
-		echo $dev >/sys/bus/virtio/drivers/virtio_blk/bind
-		i=$((i + 1))
-	done
-	wait
-	[ "$before" = "$(sha256sum /dev/vda)" ] && echo "all is there"'
-check "50 times the driver is reset while it reads" console_line 'all is there'
-check "nothing is said about it" test ! -s $err
-
 # One disk, one monitor.
 vm_start --kernel /guests/reset.bin --disk path=$rw
 until_true 20 console_has boot
@@ -85,22 +70,3 @@ head -c 1000 /dev/urandom >/tmp/case/odd.img
 vm --kernel /guests/hello.bin --disk path=/tmp/case/odd.img
 check "an odd size is said and used" status_is 0
 check "how much is left out" one_line "its last 488 bytes fill no block of 512"
-
-# Every ring the drivers of Linux know, on both devices; the device says which were agreed on.
-for features in +ring_packed +ring_packed,-event_idx,-indirect_desc -event_idx -indirect_desc +in_order,+ring_packed \
-	+notification_data +ring_reset,+order_platform,+access_platform; do
-	head -c 8388608 /dev/urandom >$rw
-	rw_sum=$(sha256sum $rw | cut -d ' ' -f 1)
-	vm --kernel "$kernel" --rng "features=$features" --disk "path=$rw,features=$features" --exec "
-		sha256sum /dev/vda | cut -d ' ' -f 1; $copy; cut -c 35 /sys/block/vda/device/features
-		head -c 65536 /dev/hwrng | wc -c"
-	check "$features: the guest reads what is in the file" console_line "$rw_sum"
-	check "$features: what was written is in the file" \
-		test "$(head -c 1048576 $rw | sha256sum)" = "$(dd if=$rw bs=1048576 skip=1 count=1 2>/dev/null | sha256sum)"
-	check "$features: random bytes" console_line 65536
-	case $features in
-	*+ring_packed*) check "$features: the ring is packed" console_line 1 ;;
-	*) check "$features: the ring is split" console_line 0 ;;
-	esac
-	check "$features: nothing is said" test ! -s $err
-done
