@@ -250,6 +250,44 @@ static void deletion_against_the_loop(void)
 	loop_destroy(&loop);
 }
 
+/* Two sources wake the loop, which then waits for the lock; one of them goes meanwhile, or wants nothing any more. */
+static void changed_between_wait_and_lock(void)
+{
+	struct source gone, stays;
+	pthread_t thread;
+
+	CHECK_EQ(loop_init(&loop, &lock, NULL), 0);
+	source_init(&stays);
+	CHECK_EQ(pthread_create(&thread, NULL, run_loop, NULL), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		pthread_mutex_lock(&lock);
+		source_init(&gone);
+		while (!loop.waiting) {
+			pthread_mutex_unlock(&lock);
+			sched_yield();
+			pthread_mutex_lock(&lock);
+		}
+		signal_source(&gone);
+		signal_source(&stays);
+		usleep(20000); /* it is back from the kernel by now */
+		if (i % 2)
+			loop_del(&loop, &gone.source);
+		else
+			CHECK_EQ(loop_mod(&loop, &gone.source, 0), 0);
+		pthread_mutex_unlock(&lock);
+		usleep(20000);
+		pthread_mutex_lock(&lock);
+		CHECK_EQ(gone.served, 0);
+		CHECK_EQ(stays.served, i + 1);
+		close(gone.source.fd); /* and so out of the loop */
+		pthread_mutex_unlock(&lock);
+	}
+	loop_stop(&loop);
+	pthread_join(thread, NULL);
+	close(stays.source.fd);
+	loop_destroy(&loop);
+}
+
 static void stop_before_run(void)
 {
 	CHECK_EQ(loop_init(&loop, NULL, NULL), 0);
@@ -297,6 +335,7 @@ static const struct test tests[] = {
 	TEST(timer_real_does_not_spin),
 	TEST(earlier_deadline_wakes),
 	TEST(deletion_against_the_loop),
+	TEST(changed_between_wait_and_lock),
 	TEST(stop_before_run),
 	TEST(stop_from_signal),
 	TEST(regular_file_refused),

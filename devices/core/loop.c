@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event loop. One turn: wait on the epoll descriptor itself without the lock, take the lock, collect what is ready
- * now, serve it, serve the timers that have expired, release the lock.
+ * The event loop. One turn: wait without the lock, take the lock, collect what is ready now, serve it, serve the timers that
+ * have expired, release the lock.
+ *
+ * Without a timer, which is how a busy machine waits, waiting and collecting are one system call: what was collected counts
+ * only if no source was changed or deleted before the lock was had again. Sources are level-triggered, so what does not
+ * count is found once more.
  */
 #include "loop.h"
 
@@ -75,11 +79,13 @@ int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 
 int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events)
 {
+	loop->stale = true;
 	return control(loop, EPOLL_CTL_MOD, source->fd, source, events);
 }
 
 void loop_del(struct loop *loop, struct loop_source *source)
 {
+	loop->stale = true;
 	(void)control(loop, EPOLL_CTL_DEL, source->fd, NULL, 0);
 	/* It may have been collected already, behind the source being served now. */
 	for (int i = loop->batch_next; i < loop->batch_count; i++) {
@@ -178,15 +184,33 @@ static not_inline int wait_ready(struct loop *loop, int timeout_ms)
 	return err;
 }
 
-static int collect(struct loop *loop)
+/* What epoll_wait gave is to be served. The number, or -errno. */
+static int take_batch(struct loop *loop, int count)
 {
-	int count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
-
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	loop->batch_count = count;
 	loop->batch_next = 0;
 	return count;
+}
+
+static int collect(struct loop *loop)
+{
+	return take_batch(loop, epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0));
+}
+
+/* With the lock, which is released meanwhile: waits for ever. */
+static int wait_and_collect(struct loop *loop)
+{
+	int count;
+
+	loop->waiting = true;
+	loop->stale = false;
+	loop_unlock(loop);
+	count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, -1);
+	loop_lock(loop);
+	loop->waiting = false;
+	return loop->stale ? collect(loop) : take_batch(loop, count);
 }
 
 static not_inline void take_wake(struct loop *loop)
@@ -241,10 +265,14 @@ int loop_run_once(struct loop *loop, int timeout_ms)
 	int err = 0, served = 0;
 
 	loop_lock(loop);
-	if (timeout_ms)
-		err = wait_ready(loop, timeout_ms);
-	if (!err)
-		err = collect(loop);
+	if (timeout_ms < 0 && !loop->timers) {
+		err = wait_and_collect(loop);
+	} else {
+		if (timeout_ms)
+			err = wait_ready(loop, timeout_ms);
+		if (!err)
+			err = collect(loop);
+	}
 	if (err >= 0)
 		served = serve_sources(loop);
 	if (err >= 0 && loop->timers)

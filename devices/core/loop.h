@@ -42,6 +42,7 @@ struct loop {
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_count, batch_next;
 	bool waiting; /* outside the lock, in the kernel: an earlier deadline has to wake it */
+	bool stale; /* a source was changed or deleted since the wait began */
 	bool stopped; /* atomic */
 };
 
