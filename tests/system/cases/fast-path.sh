@@ -4,7 +4,7 @@
 # group: vhe-fast
 # host: vhe
 # needs: kernel:6.1-cloud strace
-# seconds: 150
+# seconds: 180
 
 tracing=/sys/kernel/tracing
 mount -t tracefs tracefs $tracing 2>/dev/null
@@ -42,6 +42,15 @@ check "irqfd=off: KVM_IRQ_LINE is counted" test "$(stats call KVM_IRQ_LINE)" -ge
 check "irqfd=off: KVM saw the calls" test "$(events kvm_irq_line:)" -ge 150
 check "irqfd=off: still no exit for QueueNotify" test "$(stats write virtio-rng QueueNotify)" = 0
 
+traced --mmio-ack lazy
+check "mmio-ack lazy: still works" console_line 'the end'
+check "mmio-ack lazy: no exit for InterruptACK" test "$(stats write virtio-rng InterruptACK)" = 0
+check "mmio-ack lazy: no KVM_IRQ_LINE" test "$(stats call KVM_IRQ_LINE)" = 0
+
+traced --mmio-ack lazy --kvm irqfd=off
+check "mmio-ack lazy, irqfd=off: still works" console_line 'the end'
+check "mmio-ack lazy, irqfd=off: every InterruptACK is looked at" test "$(stats write virtio-rng InterruptACK)" -ge 150
+
 traced --kvm mmio-mirror=off
 check "mmio-mirror=off: still works" console_line 'the end'
 check "mmio-mirror=off: exits for InterruptStatus are counted" test "$(stats read virtio-rng InterruptStatus)" -ge 150
@@ -75,6 +84,8 @@ counted() {
 counted
 check "KVM's counters: 1 exit to user space a request" test $user -ge 200 -a $user -lt 300
 check "KVM's counters: 1 write that KVM takes itself" test $kernel -ge 200
+counted --mmio-ack lazy
+check "KVM's counters, mmio-ack lazy: no exit to user space for a request" test $user -lt 50
 counted --kvm mmio-mirror=off
 check "KVM's counters, mmio-mirror=off: 2 exits to user space a request" test $user -ge 400 -a $user -lt 500
 counted --kvm ioeventfd=off
