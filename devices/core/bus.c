@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -133,6 +134,19 @@ bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value)
 	return true;
 }
 
+/* An accelerator takes nearly all of them: most buses never need any. */
+static bool more_room(struct bus *bus)
+{
+	unsigned int room = bus->doorbell_room ? 2 * bus->doorbell_room : 8;
+	struct doorbell *bigger = reallocarray(bus->doorbell, room, sizeof(*bigger));
+
+	if (!bigger)
+		return false;
+	bus->doorbell = bigger;
+	bus->doorbell_room = room;
+	return true;
+}
+
 int bus_add_doorbell(struct bus *bus, const struct doorbell *bell)
 {
 	if (bus->accel) {
@@ -144,6 +158,8 @@ int bus_add_doorbell(struct bus *bus, const struct doorbell *bell)
 	}
 	if (bus->doorbell_count == BUS_MAX_DOORBELLS)
 		return -ENOSPC;
+	if (bus->doorbell_count == bus->doorbell_room && !more_room(bus))
+		return -ENOMEM;
 	bus->doorbell[bus->doorbell_count++] = *bell;
 	return 0;
 }
@@ -156,6 +172,11 @@ void bus_del_doorbell(struct bus *bus, const struct doorbell *bell)
 		*ours = bus->doorbell[--bus->doorbell_count];
 	else if (bus->accel)
 		bus->accel->del(bus->accel_opaque, bell);
+	if (bus->doorbell_count)
+		return;
+	free(bus->doorbell);
+	bus->doorbell = NULL;
+	bus->doorbell_room = 0;
 }
 
 void bus_set_accel(struct bus *bus, const struct doorbell_ops *ops, void *opaque)

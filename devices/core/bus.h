@@ -56,8 +56,8 @@ struct doorbell_ops {
 struct bus {
 	struct bus_region *region[BUS_MAX_REGIONS]; /* sorted by base */
 	unsigned int region_count;
-	struct doorbell doorbell[BUS_MAX_DOORBELLS]; /* those that no accelerator took, unsorted */
-	unsigned int doorbell_count;
+	struct doorbell *doorbell; /* those that no accelerator took, unsorted; NULL while there are none */
+	unsigned int doorbell_count, doorbell_room;
 	const struct doorbell_ops *accel;
 	void *accel_opaque;
 };
@@ -82,7 +82,7 @@ bool bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value);
 bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value);
 
 /*
- * Doorbells go to the accelerator if one is set and takes it, else are matched here. 0, -ENOSPC or the accelerator's
+ * Doorbells go to the accelerator if one is set and takes it, else are matched here. 0, -ENOSPC, -ENOMEM or the accelerator's
  * error other than the two that doorbell_ops names. The descriptor stays the caller's; no two that one write could match.
  * Deleting looks at addr, size, value and any_value.
  */
