@@ -59,7 +59,9 @@ static void empty(void)
 {
 	fresh();
 	check_table(&one, "       count  kind    what                     register\n"
-			  "           0  call    KVM_IRQ_LINE             -\n");
+			  "           0  call    KVM_IRQ_LINE             -\n"
+			  "           0  call    KVM_SET_GSI_ROUTING      -\n"
+			  "           0  call    KVM_SIGNAL_MSI           -\n");
 }
 
 static void sorted_by_count(void)
@@ -89,7 +91,9 @@ static void sorted_by_count(void)
 			  "           2  write   virtio_rng               InterruptStatus\n"
 			  "           1  exit    INTR                     -\n"
 			  "           1  exit    other                    -\n"
-			  "           1  exit    reason-50                -\n");
+			  "           1  exit    reason-50                -\n"
+			  "           0  call    KVM_SET_GSI_ROUTING      -\n"
+			  "           0  call    KVM_SIGNAL_MSI           -\n");
 }
 
 static void merged(void)

@@ -15,7 +15,10 @@
 
 #include "core/bus.h"
 
-/* Calls into KVM that irqfd is there to save, and what it costs (what ioeventfd saves shows as writes to QueueNotify); printed even when zero, since that is what one looks for. */
+/*
+ * Calls into KVM that irqfd is there to save, and what it costs (what ioeventfd saves shows as writes to QueueNotify);
+ * printed even when zero, since that is what one looks for.
+ */
 enum stats_call {
 	STATS_IRQ_LINE, /* KVM_IRQ_LINE: an interrupt that did not go through an irqfd */
 	STATS_SIGNAL_MSI, /* KVM_SIGNAL_MSI: a message that did not */
@@ -23,8 +26,9 @@ enum stats_call {
 	STATS_CALL_COUNT,
 };
 
-#define STATS_REASONS  64 /* exit reasons by number; the last slot is for all that are higher */
-#define STATS_ACCESSES 1024 /* distinct (address, direction) pairs: ten registers for each of ten devices, and PCI config space */
+#define STATS_REASONS 64 /* exit reasons by number; the last slot is for all that are higher */
+#define STATS_ACCESSES                                                                                                 \
+	1024 /* distinct (address, direction) pairs: ten registers for each of ten devices, and PCI config space */
 #define STATS_NAME_LEN 24
 
 struct stats_access {
