@@ -76,10 +76,11 @@ vm_firecracker() {
 	"$@"
 }
 
-# Everything a measurement finds in the same state: nothing of the last one is still being freed.
+# Every measurement finds the host at rest: nothing of the last one is still being freed, and what the kernel keeps ready for a second
+# (the switch that the first PMU of any guest waits for) is off again.
 vm() {
 	sync
-	sleep 1
+	sleep 3
 	"vm_$monitor" /bench/measure "$@" -- >$out 2>$err
 	if ! grep -q '^at init' $out; then
 		say "no sign of the guest (memory $memory MiB, $cpus CPUs${transport:+, $transport}); the last it said:"
