@@ -144,8 +144,8 @@ static int choose_block_sizes(struct block_file *f, const struct block_file_conf
 	if (!power_of_two(physical) || physical < logical || physical > PHYSICAL_MAX)
 		return refuse(why, EINVAL,
 			"cannot have this physical= block size; write a power of two from the logical one to 1048576");
-	if (!config->physical && f->device && !ioctl(f->fd, BLKPBSZGET, &host) && power_of_two(host) && host > physical &&
-		host <= PHYSICAL_MAX)
+	if (!config->physical && f->device && !ioctl(f->fd, BLKPBSZGET, &host) && power_of_two(host) &&
+		host > physical && host <= PHYSICAL_MAX)
 		physical = host;
 	f->block.logical = (uint32_t)logical;
 	f->block.physical = (uint32_t)physical;
