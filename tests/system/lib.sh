@@ -11,6 +11,7 @@ out=/tmp/case/out
 err=/tmp/case/err
 status=
 said=''
+transport='' # pci: every virtio device of the case is there, so that cases can be run again by another (disk-pci.sh)
 quiet='quiet loglevel=1' # a guest's kernel messages cost an exit a letter
 : >$out
 : >$err
@@ -23,6 +24,7 @@ kernel() {
 # minivmm with nothing to type. After $limit seconds (default 100) it is asked to end, which presses a guest's power key, and 5
 # seconds later killed: status 137.
 vm() {
+	set -- ${transport:+--transport $transport} "$@"
 	said="minivmm $*"
 	timeout -k 5 "${limit:-100}" minivmm "$@" </dev/null >$out 2>$err
 	status=$?
@@ -37,6 +39,7 @@ run() {
 
 # In the background: $pid. The console is in $out as it comes.
 vm_start() {
+	set -- ${transport:+--transport $transport} "$@"
 	said="minivmm $* &"
 	minivmm "$@" </dev/null >$out 2>$err &
 	pid=$!

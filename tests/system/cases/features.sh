@@ -9,9 +9,10 @@ disk=/tmp/case/disk.img
 head -c 2097152 /dev/urandom >$disk.first
 
 # FEATURE:BIT:KERNELS whose drivers accept it on mmio (virtio 1.3, 6; linux: vring_transport_features of drivers/virtio/virtio_ring.c;
-# ring_reset is accepted on PCI only).
+# ring_reset is accepted on PCI only: features-pci.sh).
 bits='indirect_desc:28:6.1-cloud,6.12-cloud event_idx:29:6.1-cloud,6.12-cloud access_platform:33:6.1-cloud,6.12-cloud
 	ring_packed:34:6.1-cloud,6.12-cloud in_order:35: order_platform:36:6.1-cloud,6.12-cloud notification_data:38:6.12-cloud ring_reset:40:'
+[ "$transport" != pci ] || bits=${bits}6.1-cloud,6.12-cloud
 
 # The bits of $features that this kernel's guest must show as agreed on; one character a bit, in the order of $bits.
 wanted() {
