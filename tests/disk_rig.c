@@ -7,8 +7,6 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-#define RING_RESET DRIVER_F(40)
-
 struct disk_rig disk;
 uint64_t disk_ring;
 
@@ -25,19 +23,19 @@ static const struct {
 	{ "split in_order", DRIVER_F(VIRTIO_F_IN_ORDER) },
 };
 static const uint64_t ring_features = DRIVER_F(VIRTIO_RING_F_EVENT_IDX) | DRIVER_F(VIRTIO_RING_F_INDIRECT_DESC) |
-				      DRIVER_F(VIRTIO_F_RING_PACKED) | DRIVER_F(VIRTIO_F_IN_ORDER) | RING_RESET;
+				      DRIVER_F(VIRTIO_F_RING_PACKED) | DRIVER_F(VIRTIO_F_IN_ORDER) | DISK_RING_RESET;
 
 static const char *take_way(size_t i)
 {
 	static char name[80];
-	const char *transport = plug_ways.take(i % PLUG_TYPES);
+	const char *transport = plug_all_ways.take(i % PLUG_ALL);
 
-	disk_ring = rings[i / PLUG_TYPES].features;
-	snprintf(name, sizeof(name), "%s over %s", rings[i / PLUG_TYPES].name, transport);
+	disk_ring = rings[i / PLUG_ALL].features;
+	snprintf(name, sizeof(name), "%s over %s", rings[i / PLUG_ALL].name, transport);
 	return name;
 }
 
-const struct test_ways disk_ways = { ARRAY_SIZE(rings) * PLUG_TYPES, take_way };
+const struct test_ways disk_ways = { ARRAY_SIZE(rings) * PLUG_ALL, take_way };
 
 static void report(struct virtio *v, const char *text)
 {
@@ -74,7 +72,7 @@ void disk_begin_device(void (*change)(struct virtio_blk_options *options))
 /* Everything but the ring features that are not this case's. */
 static uint64_t wanted(void)
 {
-	return ~ring_features | disk_ring | RING_RESET;
+	return ~ring_features | disk_ring | DISK_RING_RESET;
 }
 
 void disk_begin_with(uint64_t without, void (*change)(struct virtio_blk_options *options))

@@ -24,6 +24,7 @@
 #define DISK_NOT_STATUS 0xee /* what is in a status byte before the device writes it */
 #define DISK_SECTORS	(BLOCK_MEMORY_SIZE / 512)
 #define DISK_F(bit)	DRIVER_F(VIRTIO_BLK_F_##bit)
+#define DISK_RING_RESET DRIVER_F(40) /* VIRTIO_F_RING_RESET: newer than some headers */
 
 struct disk_rig {
 	struct rig rig;

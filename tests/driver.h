@@ -28,6 +28,7 @@
 #define DRIVER_ANY_FEATURES UINT64_MAX
 
 struct driver;
+struct vhost_user_frontend;
 struct driver_buf;
 struct driver_queue;
 
@@ -125,6 +126,7 @@ struct driver {
 	gpa_t base; /* of the transport's registers; PCI: of the function's configuration space */
 	struct driver_pci pci;
 	struct driver_messages messages;
+	struct vhost_user_frontend *frontend; /* of driver_vhost_user (vhost_user_frontend.h) */
 	gpa_t arena, arena_end; /* what driver_alloc still has */
 	gpa_t arena_start;
 	uint64_t features; /* negotiated */

@@ -12,8 +12,10 @@
 #include "rig.h"
 #include "rig_pci.h"
 #include "test.h"
+#include "vhost_user_frontend.h"
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
+#include "virtio/vhost_user_server.h"
 
 struct plug;
 
@@ -34,15 +36,23 @@ struct plug {
 	struct virtio_mmio mmio;
 	struct rig_pci bridge;
 	struct virtio_pci pci;
+	struct vhost_user_memory memory;
+	struct vhost_user_server server;
+	struct vhost_user_frontend frontend;
+	unsigned int dropped; /* times that the server gave up the frontend, and what it said last */
+	char dropped_for[160];
 	unsigned int seen[RIG_MSIS]; /* messages of each interrupt that the driver has taken */
 	struct driver_local local;
 };
 
-enum { PLUG_MMIO, PLUG_PCI, PLUG_PCI_INTX, PLUG_TYPES };
-extern const struct plug_type plug_types[PLUG_TYPES];
+/* PLUG_TYPES of them are transports with registers. */
+enum { PLUG_MMIO, PLUG_PCI, PLUG_PCI_INTX, PLUG_TYPES, PLUG_VHOST_USER = PLUG_TYPES, PLUG_ALL };
+extern const struct plug_type plug_types[PLUG_ALL];
 /* The one that plug_in uses: the first, virtio-mmio, in a test that does not run on all of them with plug_ways. */
 extern const struct plug_type *plug_type;
 extern const struct test_ways plug_ways;
+/* With vhost-user, where there is no queue reset and nothing that only a register tells. */
+extern const struct test_ways plug_all_ways;
 
 /* Where virtio-mmio has its registers, and the number of its interrupt. */
 #define PLUG_MMIO_BASE 0x0a003e00ULL

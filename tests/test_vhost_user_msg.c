@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vhost-user messages over a socketpair: whole, cut, lied about, and with any number of descriptors. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -9,24 +8,13 @@
 #include <unistd.h>
 
 #include "backend/vhost_user_msg.h"
+#include "open_fds.h"
 #include "rig.h"
 #include "test.h"
 
 static int ours, theirs;
 static struct vhost_user_reader reader;
 static const char *why;
-
-/* Descriptors this process has open. */
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	while (dir && readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static void begin(void)
 {

@@ -12,6 +12,7 @@ static void done_out_of_order(void)
 {
 	uint16_t head;
 	uint32_t len;
+	unsigned int commits;
 	int heads[3];
 
 	disk_begin();
@@ -20,12 +21,13 @@ static void done_out_of_order(void)
 		return;
 	}
 	disk.memory.hold = true;
+	commits = disk.memory.commits;
 	for (unsigned int n = 0; n < 3; n++)
 		heads[n] = disk_add(disk.q, n, VIRTIO_BLK_T_IN, n, 512);
 	driver_kick(disk.q);
 	rig_run(&disk.rig);
 	CHECK_EQ(disk.memory.count, 3);
-	CHECK_EQ(disk.memory.commits, 1);
+	CHECK_EQ(disk.memory.commits, commits + 1);
 	CHECK(!driver_take_used(disk.q, &head, &len));
 	block_memory_release(&disk.memory, 2);
 	CHECK(driver_take_used(disk.q, &head, &len) && head == heads[2]);
@@ -240,6 +242,10 @@ static void r38_queue_reset_lets_others_go_on(void)
 
 	disk_begin_device(four_queues);
 	REQUIRE(disk_start(4));
+	if (!(disk.d.features & DISK_RING_RESET)) {
+		disk_end();
+		SKIP("this transport resets no single queue");
+	}
 	disk.memory.hold = true;
 	REQUIRE(fill_queue(0, BLOCK_MAX_IN_FLIGHT) == BLOCK_MAX_IN_FLIGHT);
 	added = fill_queue(1, 10);
@@ -261,6 +267,10 @@ static void r38_queue_reset_in_flight(void)
 
 	disk_begin_device(four_queues);
 	REQUIRE(disk_start(4));
+	if (!(disk.d.features & DISK_RING_RESET)) {
+		disk_end();
+		SKIP("this transport resets no single queue");
+	}
 	disk.memory.hold = true;
 	disk_add(&disk.d.queue[0], 0, VIRTIO_BLK_T_IN, 0, 512);
 	disk_add(&disk.d.queue[1], 1, VIRTIO_BLK_T_IN, 1, 512);

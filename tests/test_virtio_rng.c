@@ -378,4 +378,4 @@ static const struct test tests[] = {
 	TEST(r60_used_length_is_what_was_given),
 };
 
-TEST_MAIN_WAYS(tests, &plug_ways)
+TEST_MAIN_WAYS(tests, &plug_all_ways)

@@ -169,6 +169,17 @@ void vhost_user_request(struct vhost_user_msg *msg, uint32_t request)
 		msg->header.size = payload_size[rule->payload];
 }
 
+void vhost_user_reply(struct vhost_user_msg *msg)
+{
+	const struct vhost_user_rule *rule = vhost_user_rule(msg->header.request);
+	uint8_t kind = rule && rule->reply != VHOST_USER_NONE ? rule->reply : VHOST_USER_U64;
+
+	vhost_user_close(msg);
+	msg->header.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
+	if (kind != VHOST_USER_CONFIG)
+		msg->header.size = payload_size[kind];
+}
+
 void vhost_user_close(struct vhost_user_msg *msg)
 {
 	for (unsigned int i = 0; i < msg->fd_count; i++)

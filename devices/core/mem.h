@@ -20,7 +20,7 @@
 /* Guest physical address. */
 typedef uint64_t gpa_t;
 
-#define MEM_MAX_REGIONS 4
+#define MEM_MAX_REGIONS 8 /* what a vhost-user frontend may share in one message; a machine of ours has one */
 
 struct mem_region {
 	gpa_t base;

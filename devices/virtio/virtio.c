@@ -257,6 +257,16 @@ bool virtio_queue_open(const struct virtio *v, const struct virtq *q)
 						 VIRTIO_CONFIG_S_FAILED)) == settled;
 }
 
+/* It was made ready. DRIVER_OK may have been long ago, and starts it no more. */
+static void queue_runs(struct virtio *v, const struct virtq *q)
+{
+	if (!virtio_running(v))
+		return;
+	if (kick_start(&v->kick[q->index]) < 0)
+		virtio_fail(v, "no eventfd for a queue that was enabled again");
+	kick_signal(&v->kick[q->index]);
+}
+
 void virtio_queue_enable(struct virtio *v, struct virtq *q)
 {
 	const char *why;
@@ -264,16 +274,19 @@ void virtio_queue_enable(struct virtio *v, struct virtq *q)
 	if (!virtio_queue_open(v, q))
 		return;
 	why = virtq_start(q, v->driver_features);
-	if (why) {
+	if (why)
 		virtio_warn(v, q, why);
-		return;
-	}
-	/* Back after a queue reset: DRIVER_OK has been, and starts it no more. */
-	if (!virtio_running(v))
-		return;
-	if (kick_start(&v->kick[q->index]) < 0)
-		virtio_fail(v, "no eventfd for a queue that was enabled again");
-	kick_signal(&v->kick[q->index]);
+	else
+		queue_runs(v, q);
+}
+
+const char *virtio_queue_enable_at(struct virtio *v, struct virtq *q, uint16_t avail, uint16_t used)
+{
+	const char *why = virtq_start_at(q, v->driver_features, avail, used);
+
+	if (!why)
+		queue_runs(v, q);
+	return why;
 }
 
 void virtio_queue_disable(struct virtio *v, struct virtq *q)

@@ -151,6 +151,11 @@ void virtio_queue_reset(struct virtio *v, struct virtq *q);
 /* QueueReady = 1 and = 0. A queue that cannot start stays not ready and says why. */
 void virtio_queue_enable(struct virtio *v, struct virtq *q);
 void virtio_queue_disable(struct virtio *v, struct virtq *q);
+/*
+ * For a transport whose driver may stop and go on with each queue by itself at any time (vhost-user): enable as virtq_start_at
+ * does, NULL or why not. In a running device it is served from then on.
+ */
+must_check const char *virtio_queue_enable_at(struct virtio *v, struct virtq *q, uint16_t avail, uint16_t used);
 /* A notification that was not taken as a doorbell. Ignored unless the queue can be served. */
 void virtio_queue_notify(struct virtio *v, uint32_t index);
 /*

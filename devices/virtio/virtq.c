@@ -64,6 +64,23 @@ const char *virtq_start(struct virtq *q, uint64_t features)
 	return NULL;
 }
 
+const char *virtq_start_at(struct virtq *q, uint64_t features, uint16_t avail, uint16_t used)
+{
+	const char *why = virtq_start(q, features);
+
+	if (!why && (!q->ring->at(q, avail) || !q->ring->at(q, used)))
+		why = "a position is outside the ring";
+	if (why) {
+		virtq_stop(q);
+		return why;
+	}
+	q->avail_next = avail;
+	q->used_next = used;
+	/* Whatever we had asked for last, it is said again when the ring is next found empty. */
+	q->kicks_off = true;
+	return NULL;
+}
+
 void virtq_stop(struct virtq *q)
 {
 	q->ready = false;
@@ -200,23 +217,6 @@ bool virtq_should_notify(struct virtq *q)
 	return unlikely(q->watch) ? watched_notify(q, given) : q->ring->driver_waits(q, given);
 }
 
-/* Makes a loaded queue run from position, or fails the stream. */
-static void resume_at(struct virtq *q, struct state *s, uint64_t features, uint16_t position)
-{
-	const char *why = virtq_start(q, features);
-
-	if (!why && !q->ring->at(q, position))
-		why = "a position is outside the ring";
-	if (why) {
-		virtq_stop(q);
-		state_fail(s, why);
-		return;
-	}
-	q->avail_next = q->used_next = position;
-	/* Whatever we had asked for last, it is said again when the ring is next found empty. */
-	q->kicks_off = true;
-}
-
 void virtq_state(struct virtq *q, struct state *s, uint64_t features)
 {
 	/* With nothing in flight all that was taken was given back: one position says it all. */
@@ -229,8 +229,12 @@ void virtq_state(struct virtq *q, struct state *s, uint64_t features)
 	state_u64(s, &q->used_gpa);
 	state_bool(s, &ready);
 	state_u16(s, &position);
-	if (state_loading(s) && !state_failed(s) && ready)
-		resume_at(q, s, features, position);
+	if (state_loading(s) && !state_failed(s) && ready) {
+		const char *why = virtq_start_at(q, features, position, position);
+
+		if (why)
+			state_fail(s, why);
+	}
 }
 
 /* Steps over len bytes at the front of one part. */

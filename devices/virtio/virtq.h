@@ -105,6 +105,11 @@ void virtq_destroy(struct virtq *q);
  * with nothing changed. The queue starts empty: nothing available, nothing used, nothing in flight.
  */
 must_check const char *virtq_start(struct virtq *q, uint64_t features);
+/*
+ * The same for a ring that has been in use, at these positions of avail_next and used_next: those of one that was stopped with
+ * nothing in flight.
+ */
+must_check const char *virtq_start_at(struct virtq *q, uint64_t features, uint16_t avail, uint16_t used);
 /* Not ready, nothing in flight, every setting back to its default. Chains still out are dropped when pushed. */
 void virtq_reset(struct virtq *q);
 /* Not ready, nothing in flight; size and addresses stay as the driver wrote them (QueueReady = 0). */
