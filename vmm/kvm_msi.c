@@ -6,6 +6,8 @@
  * is that of the SPIs too: it is written anew at each change, from the messages and the lines in use. KVM builds an entry for
  * each, so the default routes of SPIs that no device asked for are not carried on. A guest sets a message up once and then moves it
  * between CPUs by commands to the ITS: changes are few, and nothing is done when idle.
+ *
+ * A message for which there is no GSI, descriptor or memory left is sent by a system call each time: slower, not lost.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,9 +22,9 @@
 #define STEP		32 /* what arrays grow by */
 
 struct kvm_message {
-	struct irq irq; /* num: the GSI */
+	struct irq irq; /* num: the GSI, GSI_END without one */
 	struct kvm *kvm;
-	int fd; /* -1 with --kvm irqfd=off */
+	int fd; /* -1: sent by system call, as with --kvm irqfd=off */
 	bool bound; /* fd is the GSI's irqfd */
 	bool routed; /* the rest is what is sent */
 	uint32_t requester, data;
@@ -36,7 +38,7 @@ static void irqfd_raise(struct irq *irq)
 		kvm_signal_fd(message->fd);
 }
 
-/* --kvm irqfd=off: the same message by a system call each time. */
+/* The same message by a system call. */
 static void ioctl_raise(struct irq *irq)
 {
 	const struct kvm_message *message = container_of(irq, struct kvm_message, irq);
@@ -83,31 +85,39 @@ static struct kvm_message **free_place(struct kvm *kvm)
 	return &grown[kvm->message_room - STEP];
 }
 
-static struct irq *message_alloc(void *opaque, uint32_t requester)
+static const struct irq_ops irqfd_ops = { irqfd_raise, message_lower, message_fd };
+static const struct irq_ops ioctl_ops = { ioctl_raise, message_lower, message_fd };
+
+/* A GSI and an eventfd for it. Without them the message stays as it is. */
+static void give_irqfd(struct kvm_message *message)
 {
-	static const struct irq_ops irqfd_ops = { irqfd_raise, message_lower, message_fd };
-	static const struct irq_ops ioctl_ops = { ioctl_raise, message_lower, message_fd };
-	struct kvm *kvm = container_of(opaque, struct kvm, accel);
-	struct kvm_message **place = free_place(kvm), *message;
+	struct kvm_message **place = free_place(message->kvm);
 
 	if (!place)
-		return NULL;
-	message = calloc(1, sizeof(*message));
+		return;
+	message->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (message->fd < 0)
+		return;
+	*place = message;
+	message->irq.num = GSI_FIRST + (uint32_t)(place - message->kvm->message);
+	message->irq.ops = &irqfd_ops;
+}
+
+static struct irq *message_alloc(void *opaque, uint32_t requester)
+{
+	struct kvm *kvm = container_of(opaque, struct kvm, accel);
+	struct kvm_message *message = calloc(1, sizeof(*message));
+
 	if (!message)
 		return NULL;
-	message->fd = -1;
-	if (kvm->options->irqfd) {
-		message->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (message->fd < 0) {
-			free(message);
-			return NULL;
-		}
-	}
-	message->irq.ops = kvm->options->irqfd ? &irqfd_ops : &ioctl_ops;
-	message->irq.num = GSI_FIRST + (uint32_t)(place - kvm->message);
-	message->kvm = kvm;
-	message->requester = requester;
-	*place = message;
+	*message = (struct kvm_message){
+		.irq = { .ops = &ioctl_ops, .num = GSI_END },
+		.kvm = kvm,
+		.fd = -1,
+		.requester = requester,
+	};
+	if (kvm->options->irqfd)
+		give_irqfd(message);
 	return &message->irq;
 }
 
@@ -172,51 +182,58 @@ static int bind_irqfd(struct kvm_message *message, uint32_t flags)
 	return ret < 0 ? ret : 0;
 }
 
-/* So that a table entry that is no message of the ITS' sends nothing, nor what it was before. */
-static void unroute(struct kvm_message *message)
+/* Its entry in the table goes with the next change: without an irqfd it does nothing. */
+static void take_irqfd(struct kvm_message *message)
 {
-	if (!message->routed)
+	if (message->fd < 0)
 		return;
-	message->routed = false;
-	if (message->fd >= 0)
-		(void)write_table(message->kvm);
+	if (message->bound)
+		(void)bind_irqfd(message, KVM_IRQFD_FLAG_DEASSIGN);
+	close(message->fd);
+	message->kvm->message[message->irq.num - GSI_FIRST] = NULL;
+	message->fd = -1;
+	message->bound = false;
+	message->irq.num = GSI_END;
+	message->irq.ops = &ioctl_ops;
+}
+
+/* The table with the message in it, and the irqfd. */
+static int connect_irqfd(struct kvm_message *message)
+{
+	int ret = write_table(message->kvm);
+
+	if (ret || message->bound)
+		return ret;
+	ret = bind_irqfd(message, 0);
+	message->bound = !ret;
+	return ret;
 }
 
 static int message_route(void *opaque, struct irq *irq, uint64_t addr, uint32_t data)
 {
-	struct kvm *kvm = container_of(opaque, struct kvm, accel);
 	struct kvm_message *message = container_of(irq, struct kvm_message, irq);
-	int ret = 0;
+	bool was_routed = message->routed;
 
-	if (addr != GITS_TRANSLATER) {
-		unroute(message);
+	(void)opaque;
+	message->routed = addr == GITS_TRANSLATER;
+	if (!message->routed) {
+		/* Nothing is sent any more, what was sent before neither. */
+		if (was_routed && message->fd >= 0 && write_table(message->kvm))
+			take_irqfd(message);
 		return -EINVAL;
 	}
-	message->routed = true;
 	message->data = data;
-	if (message->fd < 0)
-		return 0;
-	ret = write_table(kvm);
-	if (!ret && !message->bound) {
-		ret = bind_irqfd(message, 0);
-		message->bound = !ret;
-	}
-	if (ret)
-		unroute(message);
-	return ret;
+	if (message->fd >= 0 && connect_irqfd(message))
+		take_irqfd(message);
+	return 0;
 }
 
-/* Its entry in the table goes with the next change: without an irqfd it does nothing. */
 static void message_free(void *opaque, struct irq *irq)
 {
-	struct kvm *kvm = container_of(opaque, struct kvm, accel);
 	struct kvm_message *message = container_of(irq, struct kvm_message, irq);
 
-	if (message->bound)
-		(void)bind_irqfd(message, KVM_IRQFD_FLAG_DEASSIGN);
-	if (message->fd >= 0)
-		close(message->fd);
-	kvm->message[irq->num - GSI_FIRST] = NULL;
+	(void)opaque;
+	take_irqfd(message);
 	free(message);
 }
 
