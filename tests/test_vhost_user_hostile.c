@@ -85,6 +85,7 @@ static void r80_leaves_anywhere(void)
 			CHECK(write(f->fd, &msg, cut < 12 ? cut : 12) >= 0);
 			if (cut > 12)
 				CHECK(write(f->fd, &msg.payload, cut - 12) >= 0);
+			rig_run(&echo.rig);
 			frontend_disconnect(f);
 			CHECK_EQ(open_fds(), before);
 			CHECK_EQ(echo.plug.memory.mem.count, 0);
@@ -311,6 +312,23 @@ static void r81_memory_that_cannot_be(void)
 	end();
 }
 
+/* Sums that wrap to a small file, with no other memory to be in the way. */
+static void r81_memory_that_wraps(void)
+{
+	static const struct vhost_user_region regions[] = {
+		{ 0, UINT64_MAX - 999, 0, 4095 },
+		{ 0, UINT64_MAX - 999, 0, 1000 },
+		{ 0, UINT64_MAX, 0, 1 },
+	};
+	struct vhost_user_memory memory = { .lost = 0 };
+
+	begin();
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++)
+		CHECK_STR(vhost_user_memory_add(&memory, &regions[i], echo.rig.ram_fd),
+			"a memory region is empty or longer than its file");
+	end();
+}
+
 static void cut_short(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)context;
@@ -519,6 +537,7 @@ static const struct test tests[] = {
 	TEST(r81_rings_that_cannot_be),
 	TEST(r81_packed_positions),
 	TEST(r81_memory_that_cannot_be),
+	TEST(r81_memory_that_wraps),
 	TEST(r81_memory_cut_short),
 	TEST(r82_zero_to_nine_descriptors),
 	TEST(r82_repeated),

@@ -44,6 +44,16 @@ static const char *map_region(
 	return NULL;
 }
 
+/* Of mem_add. */
+static const char *cannot_add(int error)
+{
+	switch (error) {
+	case -EEXIST: return "two memory regions overlap";
+	case -ENOSPC: return "there are more memory regions than fit";
+	default: return "a memory region's guest addresses pass 2^64";
+	}
+}
+
 const char *vhost_user_memory_add(struct vhost_user_memory *m, const struct vhost_user_region *region, int fd)
 {
 	struct mem_region place = { .base = region->guest, .size = region->size, .fd = -1 };
@@ -51,8 +61,6 @@ const char *vhost_user_memory_add(struct vhost_user_memory *m, const struct vhos
 	const char *why;
 	int ret;
 
-	if (m->mem.count == MEM_MAX_REGIONS)
-		return "there are more memory regions than fit";
 	if (region->size && region->size - 1 > UINT64_MAX - region->user)
 		return "a memory region's user addresses pass 2^64";
 	why = map_region(&mapping, region, fd, &place.host);
@@ -61,7 +69,7 @@ const char *vhost_user_memory_add(struct vhost_user_memory *m, const struct vhos
 	ret = mem_add(&m->mem, &place);
 	if (ret) {
 		munmap(mapping.start, mapping.length);
-		return ret == -EEXIST ? "two memory regions overlap" : "a memory region's guest addresses pass 2^64";
+		return cannot_add(ret);
 	}
 	m->mapping[m->mem.count - 1] = mapping;
 	return NULL;
