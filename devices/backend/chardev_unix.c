@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A listening UNIX socket as a character stream. While a client is there the listener is not watched: the next one waits
+ * A listening UNIX socket (unix_listener.h) as a character stream. While a client is there the listener is not watched: the next one waits
  * in the kernel's queue until the first has gone.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "chardev_fd.h"
+#include "unix_listener.h"
 
-#define QUEUED_CLIENTS 4
-#define RETRY_NS       1000000000ULL /* until accept is tried again after this process ran out of descriptors */
+#define RETRY_NS 1000000000ULL /* until accept is tried again after this process ran out of descriptors */
 
 struct chardev_unix {
 	struct chardev dev;
@@ -23,10 +19,7 @@ struct chardev_unix {
 	bool input_ended; /* the client will send nothing more but still listens, as "printf x | nc -U" does */
 	struct loop_timer retry;
 	struct loop_timer room; /* output without a client is dropped, so whoever waits for room has it at once */
-	dev_t node_dev; /* what we made at the path, so that only that is unlinked */
-	ino_t node_ino;
-	bool bound;
-	struct sockaddr_un addr;
+	struct unix_listener socket; /* whose descriptor the listener has */
 };
 
 static struct chardev_unix *unix_of(struct chardev *c)
@@ -167,71 +160,13 @@ static void room(struct loop_timer *timer)
 static void unix_destroy(struct chardev *c)
 {
 	struct chardev_unix *u = unix_of(c);
-	struct stat st;
 
 	loop_timer_cancel(c->loop, &u->retry);
 	loop_timer_cancel(c->loop, &u->room);
 	chardev_fd_drop(&u->client, c->loop, true);
-	chardev_fd_drop(&u->listener, c->loop, true);
-	if (u->bound && !lstat(u->addr.sun_path, &st) && st.st_dev == u->node_dev && st.st_ino == u->node_ino)
-		unlink(u->addr.sun_path);
+	chardev_fd_drop(&u->listener, c->loop, false);
+	unix_listener_close(&u->socket);
 	free(u);
-}
-
-/* Something is at the path. 0 when it was a socket nobody serves any more and is now gone. */
-static int remove_stale(const struct sockaddr_un *addr, const char **failed)
-{
-	struct stat st;
-	int fd, err;
-
-	if (lstat(addr->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	*failed = "exists and is not a socket";
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	*failed = "cannot be tried";
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	err = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? errno : 0;
-	close(fd);
-	/* Only a refusal says that nobody listens. A full queue (EAGAIN) or a datagram socket is somebody's. */
-	*failed = "is in use by another process";
-	if (err != ECONNREFUSED)
-		return -EADDRINUSE;
-	*failed = "is left over and cannot be removed";
-	return unlink(addr->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int bind_and_listen(struct chardev_unix *u, const char **failed)
-{
-	const struct sockaddr *addr = (const struct sockaddr *)&u->addr;
-	struct stat st;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
-
-	*failed = "cannot be created";
-	if (fd < 0)
-		return -errno;
-	u->listener.source.fd = fd;
-	if (bind(fd, addr, sizeof(u->addr)) < 0) {
-		if (errno != EADDRINUSE)
-			return -errno;
-		err = remove_stale(&u->addr, failed);
-		if (err)
-			return err;
-		*failed = "cannot be created";
-		if (bind(fd, addr, sizeof(u->addr)) < 0)
-			return -errno;
-	}
-	if (!lstat(u->addr.sun_path, &st)) {
-		u->node_dev = st.st_dev;
-		u->node_ino = st.st_ino;
-		u->bound = true;
-	}
-	*failed = "cannot be listened on";
-	if (listen(fd, QUEUED_CLIENTS) < 0)
-		return -errno;
-	return loop_add(u->dev.loop, &u->listener.source, EPOLLIN);
 }
 
 int chardev_open_unix(struct loop *loop, const char *path, struct chardev **c, const char **failed)
@@ -245,24 +180,19 @@ int chardev_open_unix(struct loop *loop, const char *path, struct chardev **c, c
 	struct chardev_unix *u;
 	int err;
 
-	*failed = "is empty"; /* which would be an abstract name of the kernel's choice */
-	if (!*path)
-		return -EINVAL;
-	*failed = "is longer than a socket's path may be (107 bytes)";
-	if (strlen(path) >= sizeof(u->addr.sun_path))
-		return -ENAMETOOLONG;
 	*failed = "needs memory";
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return -ENOMEM;
-	u->addr.sun_family = AF_UNIX;
-	strcpy(u->addr.sun_path, path);
-	chardev_init(&u->dev, &ops, loop, u->addr.sun_path);
+	chardev_init(&u->dev, &ops, loop, u->socket.addr.sun_path);
 	u->listener.source = (struct loop_source){ .fd = -1, .ready = accept_client };
 	u->client.source = (struct loop_source){ .fd = -1, .ready = client_ready };
 	u->retry.expired = listen_again;
 	u->room.expired = room;
-	err = bind_and_listen(u, failed);
+	err = unix_listener_open(&u->socket, path, failed);
+	u->listener.source.fd = u->socket.fd;
+	if (!err)
+		err = loop_add(loop, &u->listener.source, EPOLLIN);
 	if (err) {
 		unix_destroy(&u->dev);
 		return err;
