@@ -62,10 +62,11 @@ bool frontend_send(struct vhost_user_frontend *f, const struct vhost_user_msg *m
 
 bool frontend_answer(struct vhost_user_frontend *f, const struct vhost_user_msg *request)
 {
+	uint64_t deadline = f->patience_ns ? clock_host.monotonic_ns(&clock_host) + f->patience_ns : 0;
 	const char *why;
 
 	rig_run(f->rig);
-	return vhost_user_receive(&f->reader, f->fd, &why) == 1 &&
+	return vhost_user_receive_until(&f->reader, f->fd, &clock_host, deadline, &why) == 1 &&
 	       !vhost_user_check_reply(&request->header, &f->reader.msg);
 }
 

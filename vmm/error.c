@@ -2,6 +2,7 @@
 /* See error.h. Formats a failure; printing it is main's. */
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,4 +21,15 @@ int error_set(struct error *error, enum exit_status status, const char *format, 
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	return -1;
+}
+
+enum exit_status error_file_status(int error)
+{
+	switch (error) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOSYS: return STATUS_HOST;
+	default: return STATUS_BAD_FILE;
+	}
 }

@@ -29,6 +29,9 @@ struct error {
 	char text[480]; /* object, cause, fix; no "minivmm:" and no newline */
 };
 
+/* A file of the user's could not be had (errno): it is at fault, unless the host lacked something for it. */
+enum exit_status error_file_status(int error);
+
 /* Fills *error unless it holds an earlier failure: the first cause is the one to tell. Always returns -1. */
 int error_set(struct error *error, enum exit_status status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

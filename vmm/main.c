@@ -130,18 +130,6 @@ static int open_entropy(struct session *session, struct error *error)
 	return 0;
 }
 
-/* A file of the user's is at fault unless the host lacked something for it. */
-static enum exit_status disk_status(int error)
-{
-	switch (error) {
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case ENOSYS: return STATUS_HOST;
-	default: return STATUS_BAD_FILE;
-	}
-}
-
 /* Once, for all lives of the machine: what is locked stays locked over a reboot. */
 static int open_disks(struct session *session, struct error *error)
 {
@@ -154,7 +142,7 @@ static int open_disks(struct session *session, struct error *error)
 		int ret = block_file_open(&session->loop, config, &file, why);
 
 		if (ret)
-			return error_set(error, disk_status(-ret), "--disk %s: %s", config->path, why);
+			return error_set(error, error_file_status(-ret), "--disk %s: %s", config->path, why);
 		if (file->tail)
 			fprintf(stderr,
 				"minivmm: --disk %s: its last %llu bytes fill no block of %u and are left out\n",
