@@ -247,7 +247,7 @@ static void descriptors_handed_over(void)
 		unlink(addr.sun_path);
 		listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		REQUIRE(!bind(listener, (struct sockaddr *)&addr, sizeof(addr)) && !listen(listener, 1));
-		REQUIRE(connect_to(addr.sun_path));
+		REQUIRE(connect_to(socket_option + 14));
 		if (connected) {
 			int fd = accept(listener, NULL, NULL);
 
@@ -261,7 +261,7 @@ static void descriptors_handed_over(void)
 		CHECK(rng_works(driver_start(&d, 0, 0)));
 		frontend_disconnect(&f);
 		if (!connected) {
-			REQUIRE(connect_to(addr.sun_path));
+			REQUIRE(connect_to(socket_option + 14));
 			REQUIRE(begin_driver(VIRTIO_ID_RNG));
 			frontend_disconnect(&f);
 			kill(pid, SIGTERM);
