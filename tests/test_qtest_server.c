@@ -211,10 +211,13 @@ static void gone_with_answers_due(void)
 static void reads_nothing(void)
 {
 	static const char line[] = "read 0x40000000 0x1000000\n";
+	struct pollfd answer = { .events = POLLIN };
 
 	peer_start(&p, NULL);
+	answer.fd = p.fd;
 	CHECK_EQ(write(p.fd, line, sizeof(line) - 1), sizeof(line) - 1);
-	usleep(100000);
+	/* Its first bytes: before it watches for signals, one would end it as it ends any program. */
+	CHECK_EQ(poll(&answer, 1, 60000), 1);
 	kill(p.pid, SIGTERM);
 	CHECK_EQ(peer_wait(&p), 0);
 	close(p.fd);
