@@ -9,22 +9,49 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Some of len bytes, or -errno. Above 256 a signal may cut a call short (getrandom(2)); what is there by then is kept. */
+static ssize_t kernel_bytes(void *to, size_t len)
+{
+	ssize_t got;
+
+	do {
+		got = getrandom(to, len, GRND_NONBLOCK);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+/* Some of len bytes out of those read ahead, which are gone from there afterwards; or -errno. */
+static ssize_t ahead_bytes(struct entropy *e, void *to, size_t len)
+{
+	if (!e->ahead_left) {
+		ssize_t got = kernel_bytes(e->ahead, sizeof(e->ahead));
+
+		if (got < 0)
+			return got;
+		e->ahead_left = (size_t)got;
+	}
+	if (len > e->ahead_left)
+		len = e->ahead_left;
+	e->ahead_left -= len;
+	memcpy(to, e->ahead + e->ahead_left, len);
+	memset(e->ahead + e->ahead_left, 0, len);
+	return (ssize_t)len;
+}
+
 static ssize_t host_fill(struct entropy *e, const struct iovec *iov, int count)
 {
 	ssize_t total = 0;
 
-	(void)e;
 	for (int i = 0; i < count; i++) {
 		size_t done = 0;
 
-		/* Above 256 bytes a signal may cut one call short (getrandom(2)); what is there by then is kept. */
 		while (done < iov[i].iov_len) {
-			ssize_t got = getrandom((char *)iov[i].iov_base + done, iov[i].iov_len - done, GRND_NONBLOCK);
+			uint8_t *to = (uint8_t *)iov[i].iov_base + done;
+			size_t left = iov[i].iov_len - done;
+			ssize_t got = left < sizeof(e->ahead) ? ahead_bytes(e, to, left) : kernel_bytes(to, left);
 
-			if (got < 0 && errno == EINTR)
-				continue;
 			if (got < 0)
-				return total ? total : -errno;
+				return total ? total : got;
 			done += (size_t)got;
 			total += got;
 		}
