@@ -18,6 +18,8 @@ static const struct {
 	{ "io_uring direct", BLOCK_AIO_URING, true },
 	{ "threads", BLOCK_AIO_THREADS, false },
 	{ "threads direct", BLOCK_AIO_THREADS, true },
+	{ "sync", BLOCK_AIO_SYNC, false },
+	{ "sync direct", BLOCK_AIO_SYNC, true },
 };
 
 static const char *take_engine(size_t i)
@@ -103,8 +105,10 @@ int64_t file_disk_request(enum block_op op, uint64_t offset, uint64_t len, void 
 	unsigned int before = file_disk.user.done;
 
 	block_submit(&file_disk.file->block, &r);
-	block_commit(&file_disk.file->block);
 	CHECK_EQ(file_disk.user.done, before);
+	block_commit(&file_disk.file->block);
+	/* Only a disk that needs no waiting answers before the loop runs. */
+	CHECK_EQ(file_disk.user.done, file_disk.file->aio == BLOCK_AIO_SYNC ? before + 1 : before);
 	file_disk_wait(before + 1);
 	CHECK_EQ(file_disk.user.done, before + 1);
 	CHECK(file_disk.user.last_request == &r);

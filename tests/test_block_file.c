@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening files as disks: good ones and bad ones, locks, block sizes, and which engine is taken. */
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,6 +109,9 @@ static void engine_is_as_asked(void)
 	REQUIRE(!file_disk_open((struct block_file_config){ .aio = BLOCK_AIO_AUTO }));
 	CHECK(file_disk.file->aio != BLOCK_AIO_AUTO);
 	file_disk_end();
+	REQUIRE(!file_disk_open((struct block_file_config){ .aio = BLOCK_AIO_SYNC }));
+	CHECK_EQ(file_disk.file->aio, BLOCK_AIO_SYNC);
+	file_disk_end();
 	if (file_disk_open((struct block_file_config){ .aio = BLOCK_AIO_URING })) {
 		CHECK_HAS(file_disk.why, "the host refuses io_uring");
 		CHECK_HAS(file_disk.why, "aio=threads");
@@ -115,6 +119,23 @@ static void engine_is_as_asked(void)
 	}
 	CHECK_EQ(file_disk.file->aio, BLOCK_AIO_URING);
 	file_disk_end();
+}
+
+/* A file of tmpfs is read and written in place, unless something else is asked for. */
+static void file_in_memory(void)
+{
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+	char path[32];
+
+	REQUIRE(fd >= 0 && !ftruncate(fd, FILE_DISK_SIZE));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	REQUIRE(!file_disk_open((struct block_file_config){ .path = path }));
+	CHECK_EQ(file_disk.file->aio, BLOCK_AIO_SYNC);
+	file_disk_end();
+	REQUIRE(!file_disk_open((struct block_file_config){ .path = path, .aio = BLOCK_AIO_THREADS }));
+	CHECK_EQ(file_disk.file->aio, BLOCK_AIO_THREADS);
+	file_disk_end();
+	close(fd);
 }
 
 /* Without descriptors there is no io_uring: the choice falls on threads, and nothing is left open. */
@@ -147,6 +168,7 @@ static const struct test tests[] = {
 	TEST(size_that_is_no_multiple),
 	TEST(locks),
 	TEST(engine_is_as_asked),
+	TEST(file_in_memory),
 	TEST(no_descriptors_left),
 };
 

@@ -52,7 +52,7 @@ static const struct refusal refusals[] = {
 	{ { "--floppy", "path=x" }, "unknown option --floppy; minivmm --help" },
 	{ { "--disk", "disk.img" }, "--disk: unknown key \"disk.img\"; it takes path, ro," },
 	{ { "--disk", "ro" }, "--disk: path=... is missing" },
-	{ { "--disk", "path=x,aio=posix" }, "--disk: aio=posix: write auto or io_uring or threads" },
+	{ { "--disk", "path=x,aio=posix" }, "--disk: aio=posix: write auto or io_uring or threads or sync" },
 	{ { "--disk", "path=x,cache=none" }, "--disk: cache=none: write writeback or writethrough" },
 	{ { "--disk", "path=x,features=+no_such" }, "--disk: features: no \"+no_such\"; write + or - and a name" },
 	{ { "--disk", "path=x,features=flush" }, "--disk: features: no \"flush\"" },

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <linux/virtio_ring.h>
+
 #include "backend/block_file.h"
 #include "disk_rig.h"
 
@@ -107,19 +109,44 @@ static void reset_at_once(void)
 	disk_end();
 }
 
-static const char *take_engine(size_t i)
+/* One kick for more requests than there may be in flight: nobody kicks again for those that have to wait. */
+static void one_kick_for_more_than_fit(void)
 {
-	aio = i ? BLOCK_AIO_THREADS : BLOCK_AIO_URING;
-	disk_ways.take(0);
-	return i ? "threads" : "io_uring";
+	enum { COUNT = BLOCK_MAX_IN_FLIGHT + 50 };
+
+	disk_ring |= DRIVER_F(VIRTIO_RING_F_INDIRECT_DESC);
+	if (!begin())
+		return disk_end();
+	for (unsigned int n = 0; n < COUNT; n++)
+		REQUIRE(disk_add(disk.q, n, VIRTIO_BLK_T_IN, n, 512) >= 0);
+	driver_kick(disk.q);
+	CHECK_EQ(taken(0, COUNT), COUNT);
+	disk_end();
 }
 
-static const struct test_ways engines = { 2, take_engine };
+static const char *take_engine(size_t i)
+{
+	static const struct {
+		const char *name;
+		enum block_aio aio;
+	} engine[] = {
+		{ "io_uring", BLOCK_AIO_URING },
+		{ "threads", BLOCK_AIO_THREADS },
+		{ "sync", BLOCK_AIO_SYNC },
+	};
+
+	aio = engine[i].aio;
+	disk_ways.take(0);
+	return engine[i].name;
+}
+
+static const struct test_ways engines = { 3, take_engine };
 
 static const struct test tests[] = {
 	TEST(paused_at_once),
 	TEST(a_queue_taken_away),
 	TEST(reset_at_once),
+	TEST(one_kick_for_more_than_fit),
 };
 
 int main(int argc, char **argv)

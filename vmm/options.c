@@ -265,7 +265,7 @@ static const struct row rows[] = {
 	{ "disk", "path=FILE,...",
 		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
 		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
-		"aio=io_uring|threads,\nfeatures=+ring_packed,-event_idx",
+		"aio=io_uring|threads|sync,\nfeatures=+ring_packed,-event_idx",
 		set_disk },
 	{ "transport", "mmio|pci", "bus of virtio devices (default mmio); one: bus=, addr=N", set_transport },
 	{ "mmio-ack", "HOW", "exact, or lazy: InterruptACK without an exit", set_mmio_ack },

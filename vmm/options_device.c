@@ -90,7 +90,7 @@ static int parse_disk(struct disk_text *text, char *value, struct error *error)
 
 int disk_options_parse(struct disk_options *disk, char *value, struct error *error)
 {
-	static const char *const aios[] = { "auto", "io_uring", "threads" };
+	static const char *const aios[] = { "auto", "io_uring", "threads", "sync" };
 	static const char *const caches[] = { "writeback", "writethrough" };
 	struct disk_text text = { .queues = 1 };
 	struct feature_options features = { 0, 0 };

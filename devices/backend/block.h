@@ -44,11 +44,11 @@ struct block_request {
 struct block_user {
 	/*
 	 * r is the user's again: the bytes moved (READ, WRITE: fewer than len when the disk ended early; else len or
-	 * 0) or -errno. From the loop or from block_drain, never from inside block_submit or block_commit. May
-	 * submit.
+	 * 0) or -errno. From the loop, from block_drain, or from block_commit where the disk answers at once; never from
+	 * inside block_submit. May submit, and what it submits out of block_commit is committed with it.
 	 */
 	void (*done)(struct block_user *user, struct block_request *r, int64_t result);
-	/* After some calls of done from the loop, none from block_drain: the time to tell the driver, and to submit more. */
+	/* After some calls of done from the loop, none from block_commit and block_drain: the time to tell the driver, and to submit more. */
 	void (*settled)(struct block_user *user);
 };
 

@@ -13,9 +13,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
+#include <linux/magic.h>
 
 #include "block_io.h"
 
@@ -177,9 +179,24 @@ static int examine(struct block_file *f, const struct block_file_config *config,
 	return 0;
 }
 
+/* Nothing that is read or written has to come from a disk or get to one, but for what was swapped out. */
+static bool in_memory(const struct block_file *f)
+{
+	struct statfs fs;
+
+	return !f->device && !fstatfs(f->fd, &fs) &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static int choose_engine(struct block_file *f, enum block_aio aio, char why[BLOCK_WHY_LEN])
 {
-	int ret = aio == BLOCK_AIO_THREADS ? -ENOSYS : block_uring_open(f);
+	int ret;
+
+	if (aio == BLOCK_AIO_SYNC || (aio == BLOCK_AIO_AUTO && in_memory(f))) {
+		ret = block_sync_open(f);
+		return ret ? refuse(why, -ret, "out of memory") : 0;
+	}
+	ret = aio == BLOCK_AIO_THREADS ? -ENOSYS : block_uring_open(f);
 
 	if (ret && aio == BLOCK_AIO_URING) {
 		(void)refuse_errno(why, -ret, "the host refuses io_uring", "; write aio=threads, or leave aio out");

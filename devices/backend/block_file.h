@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A raw file or a block device of the host as a disk: opening, checking and locking it. How bytes move is an engine's,
- * chosen once: io_uring, or threads where the host refuses that.
+ * chosen once: plain calls for a file in memory (tmpfs, hugetlbfs, ramfs), else io_uring, or threads where the host refuses
+ * that.
  */
 #ifndef MINIVMM_BLOCK_FILE_H
 #define MINIVMM_BLOCK_FILE_H
@@ -11,7 +12,8 @@
 
 #define BLOCK_WHY_LEN 320
 
-enum block_aio { BLOCK_AIO_AUTO, BLOCK_AIO_URING, BLOCK_AIO_THREADS };
+/* SYNC holds up the loop, and so all devices, while the disk moves: see block_sync.c. */
+enum block_aio { BLOCK_AIO_AUTO, BLOCK_AIO_URING, BLOCK_AIO_THREADS, BLOCK_AIO_SYNC };
 
 struct block_file_config {
 	const char *path; /* outlives the block */

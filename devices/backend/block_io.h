@@ -34,6 +34,7 @@ must_check bool block_io_finished(const struct block_file *f, struct block_reque
 /* The engines: set block.ops and engine, or -errno. */
 must_check int block_uring_open(struct block_file *f);
 must_check int block_threads_open(struct block_file *f);
+must_check int block_sync_open(struct block_file *f);
 /* For an engine's destroy: closes the file and frees f. */
 void block_file_close(struct block_file *f);
 

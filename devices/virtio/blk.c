@@ -254,16 +254,19 @@ static void blk_queue_notify(struct virtio *v, struct virtq *q)
 	struct virtio_blk_request *r;
 
 	d->waiting &= ~(1u << q->index);
-	while ((r = first_free(d))) {
-		if (!virtq_pop(q, &r->chain))
-			break;
-		d->free = r->next;
-		blk_begin(d, q, r);
-	}
+	do {
+		while ((r = first_free(d))) {
+			if (!virtq_pop(q, &r->chain))
+				break;
+			d->free = r->next;
+			blk_begin(d, q, r);
+		}
+		block_commit(d->block);
+		/* A disk that answers at once has given requests back by now, and nobody would wake the queue later. */
+	} while (!r && d->free);
 	/* What is still in the ring has to wait for a request that is done, and no kick is needed for it. */
 	if (!r)
 		d->waiting |= 1u << q->index;
-	block_commit(d->block);
 }
 
 /* A step of r was done. Whether another one has begun. */
