@@ -36,7 +36,7 @@ check "what was written is in the file" \
 	test "$(head -c 1048576 $rw | sha256sum)" = "$(dd if=$rw bs=1048576 skip=1 count=1 2>/dev/null | sha256sum)"
 check "and nothing else is" test "$(sha256sum $rw | cut -d ' ' -f 1)" != "$rw_sum"
 
-for aio in io_uring threads; do
+for aio in io_uring threads sync; do
 	head -c 8388608 /dev/urandom >$rw
 	rw_sum=$(sha256sum $rw | cut -d ' ' -f 1)
 	vm --kernel "$kernel" --disk path=$rw,aio=$aio,cache=writethrough --exec "

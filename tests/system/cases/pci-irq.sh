@@ -40,7 +40,7 @@ done
 head -c 8388608 /dev/urandom >/tmp/case/big.img
 sum=$(sha256sum </tmp/case/big.img | cut -c 1-64)
 for msi in its v2m; do
-	limit=150 vm --kernel "$(kernel 6.1-cloud)" --cpus 8 --cmdline "$quiet" --transport pci --disk path=/tmp/case/big.img,queues=4 \
+	limit=150 vm --kernel "$(kernel 6.1-cloud)" --cpus 8 --cmdline "$quiet" --transport pci --disk path=/tmp/case/big.img,queues=4,aio=io_uring \
 		--kvm msi=$msi --stats --exec '
 		io() {
 			while [ ! -e /tmp/end ]; do

@@ -60,7 +60,7 @@ guest_initrd 6.1-cloud '
 	head -c 4096 /dev/hwrng | wc -c
 	dmesg | grep -iE "hung|stall|BUG:|WARNING:|call trace|blocked for|no space|fail" | sed "s/^/bad: /"
 	echo the end'
-limit=150 vm --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cpus 2 --cmdline "$quiet" --transport pci --disk path=$disk,queues=2 --stats
+limit=150 vm --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cpus 2 --cmdline "$quiet" --transport pci --disk path=$disk,queues=2,aio=io_uring --stats
 check "the guest comes to its end" console_line 'the end'
 counts=$(tr -d '\r' <$out | sed -n 's/^bound \([0-9]*\) of \([0-9]*\) times, \([0-9]*\) reads and \([0-9]*\) writes.*/\1 \2 \3 \4/p')
 echo "# bound, tried, reads, writes: $counts"

@@ -12,7 +12,7 @@ sum=$(sha256sum <$disk | cut -c 1-64)
 
 # The program that does it is on a disk of its own, which stays. A node that is opened while its disk is gone would have the
 # kernel look for a module each time.
-limit=600 vm --kernel "$(kernel 6.1-cloud)" --cpus 2 --cmdline "$quiet" --disk path=$disk,queues=2 --disk path=/rebind,ro --stats --exec '
+limit=600 vm --kernel "$(kernel 6.1-cloud)" --cpus 2 --cmdline "$quiet" --disk path=$disk,queues=2,aio=io_uring --disk path=/rebind,ro --stats --exec '
 	echo >/proc/sys/kernel/modprobe
 	cat /dev/vdb >/tmp/rebind && chmod 755 /tmp/rebind && /tmp/rebind '$times' 540
 	echo "after $(sha256sum </dev/vda | cut -c 1-64) $(head -c 64 /dev/hwrng | wc -c)"
