@@ -35,9 +35,7 @@ static int64_t call(const struct block_file *f, const struct block_step *step)
 		got = pwritev2(f->fd, step->iov, (int)step->count, (off_t)step->offset, step->flags);
 		break;
 	case BLOCK_CALL_SYNC: got = fdatasync(f->fd); break;
-	case BLOCK_CALL_FALLOCATE:
-		got = fallocate(f->fd, step->flags, (off_t)step->offset, (off_t)step->len);
-		break;
+	case BLOCK_CALL_FALLOCATE: got = fallocate(f->fd, step->flags, (off_t)step->offset, (off_t)step->len); break;
 	}
 	return got < 0 ? -errno : got;
 }
