@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "backend/block_io.h"
 #include "file_disk.h"
 
 static void file_bytes(uint64_t offset, void *data, size_t len)
@@ -104,6 +106,42 @@ static void clears_ranges(void)
 	file_disk_end();
 }
 
+/* Where the file system has no other way; this host's may have one, so the walk is made by hand. */
+static void writes_zeroes_itself(void)
+{
+	struct block_request r = { .op = BLOCK_WRITE_ZEROES, .offset = 64 * 1024 };
+	struct block_step step;
+	unsigned int steps = 0;
+	uint64_t least;
+	uint8_t wanted;
+	ssize_t put;
+
+	if (!file_disk_begin())
+		return;
+	least = file_disk.file->block.logical;
+	r.len = 300 * 1024 + 2 * least;
+	block_io_begin(file_disk.file, &r);
+	block_io_step(&r, &step);
+	CHECK_EQ(step.call, BLOCK_CALL_FALLOCATE);
+	REQUIRE(!block_io_finished(&r, -EOPNOTSUPP));
+	do {
+		block_io_step(&r, &step);
+		REQUIRE(step.call == BLOCK_CALL_WRITEV && steps++ < 10);
+		put = pwritev(file_disk.file->fd, step.iov, (int)step.count, (off_t)step.offset);
+		REQUIRE(put > 0);
+		/* Less than it was asked for, once. */
+		put = steps == 2 ? (ssize_t)least : put;
+	} while (!block_io_finished(&r, put));
+	CHECK_EQ(r.result, r.len);
+	CHECK(steps >= 4);
+	CHECK_EQ(file_disk_request(BLOCK_READ, 0, FILE_DISK_SIZE, file_disk.buffer), FILE_DISK_SIZE);
+	for (uint64_t i = 0; i < FILE_DISK_SIZE; i++) {
+		wanted = i >= r.offset && i - r.offset < r.len ? 0 : file_disk_pattern(i);
+		REQUIRE(file_disk.buffer[i] == wanted);
+	}
+	file_disk_end();
+}
+
 static void file_that_shrinks(void)
 {
 	if (!file_disk_begin())
@@ -196,6 +234,7 @@ static const struct test tests[] = {
 	TEST(moves_bytes),
 	TEST(unaligned_buffers),
 	TEST(clears_ranges),
+	TEST(writes_zeroes_itself),
 	TEST(file_that_shrinks),
 	TEST(write_that_fails),
 	TEST(many_in_flight),

@@ -215,8 +215,7 @@ static int set_up(struct block_file *f, const struct block_file_config *config, 
 		return ret;
 	if (config->direct)
 		f->bounce = buffer((size_t)BLOCK_BOUNCES * BLOCK_BOUNCE_SIZE);
-	f->zeroes = buffer(BLOCK_BOUNCE_SIZE);
-	if (!f->zeroes || (config->direct && !f->bounce))
+	if (config->direct && !f->bounce)
 		return refuse_errno(why, ENOMEM, "buffers for it", "");
 	ret = examine(f, config, why);
 	return ret ? ret : choose_engine(f, config->aio, why);
@@ -226,8 +225,6 @@ void block_file_close(struct block_file *f)
 {
 	if (f->bounce)
 		munmap(f->bounce, (size_t)BLOCK_BOUNCES * BLOCK_BOUNCE_SIZE);
-	if (f->zeroes)
-		munmap(f->zeroes, BLOCK_BOUNCE_SIZE);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f);

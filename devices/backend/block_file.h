@@ -33,7 +33,6 @@ struct block_file {
 	uint32_t mem_align; /* of host addresses: 1 without direct */
 	uint64_t tail; /* bytes at the end of the file that fill no block: the guest does not see them */
 	uint8_t *bounce; /* BLOCK_BOUNCES buffers, with direct */
-	uint8_t *zeroes; /* BLOCK_BOUNCE_SIZE bytes */
 	void *engine; /* the engine's own */
 };
 

@@ -6,6 +6,13 @@
 #include <fcntl.h>
 #include <string.h>
 
+/* The largest alignment that O_DIRECT asks for. */
+#define ZEROES_SIZE 4096
+
+/* A long range of zeroes, as writev takes it. */
+static _Alignas(ZEROES_SIZE) const uint8_t zeroes[ZEROES_SIZE];
+static const struct iovec many_zeroes[] = { [0 ... 31] = { (void *)zeroes, ZEROES_SIZE } };
+
 static bool aligned(const struct block_file *f, const struct block_request *r)
 {
 	for (unsigned int i = 0; i < r->count; i++)
@@ -53,14 +60,26 @@ static void skip_front(struct block_request *r, size_t len)
 	}
 }
 
-/* What is left, as far as one of our buffers goes. */
-static void use_buffer(struct block_request *r, uint8_t *buffer, struct block_step *step)
+/* What is left, as far as a buffer of that size goes. */
+static void use_buffer(struct block_request *r, const uint8_t *buffer, size_t size, struct block_step *step)
 {
 	uint64_t left = r->len - r->moved;
 
-	r->piece = (struct iovec){ buffer, left < BLOCK_BOUNCE_SIZE ? left : BLOCK_BOUNCE_SIZE };
+	r->piece = (struct iovec){ (void *)buffer, left < size ? left : size };
 	step->iov = &r->piece;
 	step->count = 1;
+}
+
+static void use_zeroes(struct block_request *r, struct block_step *step)
+{
+	uint64_t whole = (r->len - r->moved) / ZEROES_SIZE;
+
+	if (!whole) {
+		use_buffer(r, zeroes, ZEROES_SIZE, step);
+		return;
+	}
+	step->iov = many_zeroes;
+	step->count = whole < ARRAY_SIZE(many_zeroes) ? (unsigned int)whole : ARRAY_SIZE(many_zeroes);
 }
 
 static void move_step(struct block_request *r, struct block_step *step)
@@ -69,12 +88,12 @@ static void move_step(struct block_request *r, struct block_step *step)
 	step->count = r->count;
 	if (!r->bounced)
 		return;
-	use_buffer(r, r->bounce, step);
+	use_buffer(r, r->bounce, BLOCK_BOUNCE_SIZE, step);
 	if (r->op == BLOCK_WRITE)
 		copy_front(r, r->piece.iov_len, true);
 }
 
-void block_io_step(const struct block_file *f, struct block_request *r, struct block_step *step)
+void block_io_step(struct block_request *r, struct block_step *step)
 {
 	*step = (struct block_step){ .offset = r->offset + r->moved, .len = r->len };
 	switch (r->op) {
@@ -95,7 +114,7 @@ void block_io_step(const struct block_file *f, struct block_request *r, struct b
 	case BLOCK_WRITE_ZEROES:
 		if (r->writing_zeroes) {
 			step->call = BLOCK_CALL_WRITEV;
-			use_buffer(r, f->zeroes, step);
+			use_zeroes(r, step);
 			break;
 		}
 		step->call = BLOCK_CALL_FALLOCATE;
@@ -129,9 +148,8 @@ static bool unsupported(int64_t got)
 	return got == -EOPNOTSUPP || got == -ENOSYS || got == -ENODEV;
 }
 
-bool block_io_finished(const struct block_file *f, struct block_request *r, int64_t got)
+bool block_io_finished(struct block_request *r, int64_t got)
 {
-	(void)f;
 	if (got == -EINTR)
 		return false;
 	if (r->op == BLOCK_WRITE_ZEROES && !r->writing_zeroes && unsupported(got)) {

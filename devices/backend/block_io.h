@@ -10,7 +10,7 @@
 
 /*
  * Unaligned requests with O_DIRECT go through these, one request a buffer: Linux guests align theirs, so a few are
- * enough. The buffer of zeroes has the same size.
+ * enough.
  */
 #define BLOCK_BOUNCES	  4
 #define BLOCK_BOUNCE_SIZE (128 * KiB)
@@ -27,9 +27,9 @@ struct block_step {
 
 /* Once for each request that was submitted. It then needs r->bounce set, if r->bounced, before its first step. */
 void block_io_begin(const struct block_file *f, struct block_request *r);
-void block_io_step(const struct block_file *f, struct block_request *r, struct block_step *step);
+void block_io_step(struct block_request *r, struct block_step *step);
 /* What the step gave, bytes or -errno. Whether r is finished, r->result set; else it has another step. */
-must_check bool block_io_finished(const struct block_file *f, struct block_request *r, int64_t got);
+must_check bool block_io_finished(struct block_request *r, int64_t got);
 
 /* The engines: set block.ops and engine, or -errno. */
 must_check int block_uring_open(struct block_file *f);

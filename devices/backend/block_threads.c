@@ -83,8 +83,8 @@ static void perform(const struct block_file *f, struct block_request *r, uint8_t
 
 	r->bounce = bounce;
 	do
-		block_io_step(f, r, &step);
-	while (!block_io_finished(f, r, call(f->fd, &step)));
+		block_io_step(r, &step);
+	while (!block_io_finished(r, call(f->fd, &step)));
 }
 
 static void *work(void *opaque)

@@ -36,7 +36,7 @@ static void start(struct block_uring *u, struct block_request *r)
 	struct block_step step;
 
 	assert(sqe);
-	block_io_step(u->f, r, &step);
+	block_io_step(r, &step);
 	switch (step.call) {
 	case BLOCK_CALL_READV:
 		io_uring_prep_readv2(sqe, u->f->fd, step.iov, step.count, step.offset, step.flags);
@@ -128,7 +128,7 @@ static bool reap_one(struct block_uring *u)
 	r = io_uring_cqe_get_data(cqe);
 	got = cqe->res;
 	io_uring_cqe_seen(&u->ring, cqe);
-	if (!block_io_finished(u->f, r, got)) {
+	if (!block_io_finished(r, got)) {
 		start(u, r);
 		return true;
 	}
