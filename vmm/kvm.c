@@ -7,6 +7,7 @@
 
 #include "check.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -153,17 +154,30 @@ static int kvm_map(struct accel *accel, const struct mem_region *region, struct 
 	return 0;
 }
 
+void *kvm_pages(struct kvm *kvm, size_t size)
+{
+	uint8_t *pages = kvm->pages;
+
+	assert(size <= KVM_PAGES_SIZE - kvm->pages_used);
+	if (!pages) {
+		pages = mmap(NULL, KVM_PAGES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (pages == MAP_FAILED)
+			return NULL;
+		kvm->pages = pages;
+	}
+	pages += kvm->pages_used;
+	kvm->pages_used += size;
+	return pages;
+}
+
 /* The shared records behind ARM DEN0057 stolen time. They lie outside RAM, so the guest's allocator never sees them. */
 static int map_pvtime(struct kvm *kvm, struct error *error)
 {
 	struct mem_region region = { .base = LAYOUT_PVTIME, .size = LAYOUT_PVTIME_SIZE, .fd = -1 };
 
-	kvm->pvtime_host = mmap(NULL, region.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (kvm->pvtime_host == MAP_FAILED) {
-		kvm->pvtime_host = NULL;
+	region.host = kvm_pages(kvm, region.size);
+	if (!region.host)
 		return error_set(error, STATUS_HOST, "no memory for the stolen-time records: %s", strerror(errno));
-	}
-	region.host = kvm->pvtime_host;
 	return kvm_map(&kvm->accel, &region, error);
 }
 
@@ -295,9 +309,8 @@ static void kvm_destroy(struct accel *accel)
 		close(kvm->vm_fd);
 	if (kvm->dev_fd >= 0)
 		close(kvm->dev_fd);
-	kvm_mirror_destroy(kvm);
-	if (kvm->pvtime_host)
-		munmap(kvm->pvtime_host, LAYOUT_PVTIME_SIZE);
+	if (kvm->pages)
+		munmap(kvm->pages, KVM_PAGES_SIZE);
 	sem_destroy(&kvm->prepared);
 	sem_destroy(&kvm->gate);
 	free(kvm->irq_stats);

@@ -59,8 +59,9 @@ struct kvm {
 	unsigned int slot_count; /* memory slots in use */
 	struct kvm_vcpu_init init; /* target and features every vCPU is initialised with */
 	bool pvtime;
-	void *pvtime_host; /* LAYOUT_PVTIME_SIZE bytes, NULL when not used */
 	struct kvm_mirror mirror;
+	uint8_t *pages; /* see kvm_pages; NULL before the first of them */
+	size_t pages_used;
 	/*
 	 * A CPU's thread sets up its PMU and stolen time, says prepared and waits at the gate. The first use of a PMU on a host can
 	 * take it 10 ms of waiting (Linux 6.1: a grace period of RCU in kvm_pmu_probe_armpmu), in which the kernel is loaded.
@@ -88,6 +89,13 @@ static inline int kvm_ioctl_ptr(int fd, unsigned long request, const void *arg)
 /* KVM_SET_DEVICE_ATTR on a device, VM or vCPU fd. 0 or -errno. */
 must_check int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *addr);
 
+#define KVM_PAGES_SIZE (LAYOUT_PVTIME_SIZE + 64 * KiB)
+/*
+ * size bytes of zeroes, a multiple of the host's pages and at most KVM_PAGES_SIZE of them in all, for a memory slot beside RAM: the
+ * stolen-time records, the mirror. They stay until the VM has gone. NULL: no memory, errno.
+ */
+void *kvm_pages(struct kvm *kvm, size_t size);
+
 /* Creates the interrupt controller device, before any vCPU. GICv3, or GICv2 where that is all the host has. */
 must_check int gic_create(struct kvm *kvm, struct error *error);
 /* Its addresses, SPIs and initialisation, once every vCPU exists. Interrupts can be injected afterwards. */
@@ -107,9 +115,8 @@ void kvm_signal_fd(int fd);
 extern const struct msi_ops kvm_msi_ops;
 void kvm_msi_destroy(struct kvm *kvm);
 
-/* See accel_ops.mirror. Once. Destroyed after the VM. */
+/* See accel_ops.mirror. Once. */
 struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size);
-void kvm_mirror_destroy(struct kvm *kvm);
 
 /* Creates and initialises vCPU index: features finalised, registers at their reset values, MPIDR in accel.mpidr. */
 must_check int vcpu_create(struct vcpu *vcpu, struct kvm *kvm, unsigned int index, struct error *error);

@@ -17,7 +17,6 @@
  */
 #include "kvm.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 static void publish(struct mirror *mirror, const uint32_t *word)
@@ -56,8 +55,8 @@ struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size)
 	if (!kvm->options->mirror || base % page)
 		return NULL;
 	size = ALIGN_UP(size, page);
-	host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (host == MAP_FAILED)
+	host = kvm_pages(kvm, size);
+	if (!host)
 		return NULL;
 	*m = (struct kvm_mirror){
 		.mirror = { .ops = &ops, .base = base, .size = size, .host = host },
@@ -65,17 +64,8 @@ struct mirror *kvm_mirror_create(struct accel *accel, gpa_t base, uint64_t size)
 		.slot = kvm->slot_count,
 	};
 	/* Without KVM_CAP_READONLY_MEM it is refused. */
-	if (set_slot(m, size) < 0) {
-		kvm_mirror_destroy(kvm);
+	if (set_slot(m, size) < 0)
 		return NULL;
-	}
 	kvm->slot_count++;
 	return &m->mirror;
-}
-
-void kvm_mirror_destroy(struct kvm *kvm)
-{
-	if (kvm->mirror.mirror.host)
-		munmap(kvm->mirror.mirror.host, kvm->mirror.mirror.size);
-	kvm->mirror.mirror.host = NULL;
 }
