@@ -56,8 +56,8 @@ static void run(struct block_sync *s, struct block_request *r)
 
 	r->bounce = r->bounced ? s->f->bounce : NULL;
 	do
-		block_io_step(s->f, r, &step);
-	while (!block_io_finished(s->f, r, call(s->f, &step)));
+		block_io_step(r, &step);
+	while (!block_io_finished(r, call(s->f, &step)));
 }
 
 /* `done` may submit more, which is done here too. */
