@@ -83,7 +83,7 @@ report_case() {
 }
 
 build_system() {
-	build_arm64 tests/system/pty tests/system/trace-check tests/system/rebind guests
+	build_arm64 tests/system/pty tests/system/trace-check tests/system/rebind guests || return
 	[ -x "$build/arm64/minivmm" ]
 }
 
