@@ -56,7 +56,8 @@ struct virtio_class {
 	void (*queue_reset)(struct virtio *v, struct virtq *q);
 	/*
 	 * One turn: pop and serve until pop finds nothing. The core has begun the turn and notifies the driver of what was
-	 * pushed. Not called unless DRIVER_OK is set, the queue is ready and nothing is broken.
+	 * pushed. Not called unless DRIVER_OK is set, the queue is ready and nothing is broken. With start_ioeventfd it is
+	 * no turn but a kick that no doorbell took, to be passed on.
 	 */
 	void (*queue_notify)(struct virtio *v, struct virtq *q);
 	/* Where something else than virtio_serve takes the kicks (vhost-user). Both or neither; -errno means NEEDS_RESET. */

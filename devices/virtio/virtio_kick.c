@@ -110,7 +110,11 @@ void virtio_queue_notify(struct virtio *v, uint32_t index)
 {
 	struct virtq *q = virtio_queue(v, index);
 
-	if (q && q->ready && virtio_running(v))
+	if (!q || !q->ready || !virtio_running(v))
+		return;
+	if (v->class->start_ioeventfd)
+		v->class->queue_notify(v, q);
+	else
 		kick_signal(&v->kick[index]);
 }
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtio device whose queues are served by a vhost-user backend in another process. Features and configuration space are
+ * negotiated here, between driver and backend; kicks go to the backend by the transport's own doorbell, and its interrupts
+ * come by the transport's own call fd where there is one (PCI with MSI-X). Where there is none the backend is lent an eventfd, and
+ * the interrupt goes the way of every other: so a driver that reads InterruptStatus or ISR finds it there.
+ *
+ * A backend that goes, lies or does not answer leaves a device that NEEDS_RESET, and nothing else: the machine runs on.
+ */
+#ifndef MINIVMM_VIRTIO_VHOST_USER_H
+#define MINIVMM_VIRTIO_VHOST_USER_H
+
+#include "backend/vhost_user_client.h"
+#include "virtio.h"
+
+/* What no message tells of a device. */
+struct vhost_user_kind {
+	const char *name; /* "vhost-user-rng": in messages and snapshots */
+	uint16_t device_id, queue_count, queue_size, config_size;
+};
+
+struct vhost_user_queue {
+	struct virtio_vhost_user *d;
+	struct virtq *q;
+	int kick; /* an eventfd; what a doorbell signals and the backend reads */
+	struct loop_source call; /* an eventfd of ours, in the place of a call fd of the transport's */
+	bool watched; /* call is on the loop */
+	bool running, bell;
+	bool masked, pending; /* as notifier_mask and notifier_pending have them */
+};
+
+struct virtio_vhost_user {
+	struct virtio v;
+	struct virtio_class class; /* with the kind's numbers */
+	struct vhost_user_client client;
+	struct loop_source connection; /* the client's, for its end; fd -1: it has ended */
+	struct vhost_user_queue *queue; /* class.queue_count of them */
+	uint8_t config[VIRTIO_CONFIG_MAX]; /* as the backend showed it last */
+};
+
+/*
+ * d->client is open, and d's from now on. Offers what the backend does. 0 or -errno and in d->client.why what is wrong with the
+ * backend; the client is closed then. loop, mem and kind outlive d.
+ */
+must_check int virtio_vhost_user_init(
+	struct virtio_vhost_user *d, const struct vhost_user_kind *kind, struct loop *loop, const struct mem *mem);
+/* After the transport is gone or the device was reset. */
+void virtio_vhost_user_destroy(struct virtio_vhost_user *d);
+
+#endif
