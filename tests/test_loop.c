@@ -37,6 +37,12 @@ static void source_init(struct source *s)
 	CHECK_EQ(loop_add(&loop, &s->source, EPOLLIN), 0);
 }
 
+static void edge_ready(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	container_of(source, struct source, source)->served++;
+}
+
 static void signal_source(struct source *s)
 {
 	uint64_t one = 1;
@@ -288,6 +294,69 @@ static void changed_between_wait_and_lock(void)
 	loop_destroy(&loop);
 }
 
+/* An edge that was collected is not reported again: it has to survive that what was collected with it does not count. */
+static void edge_between_wait_and_lock(void)
+{
+	struct source gone, edge;
+	pthread_t thread;
+
+	CHECK_EQ(loop_init(&loop, &lock, NULL), 0);
+	edge = (struct source){ .source = { .fd = eventfd(0, EFD_NONBLOCK), .ready = edge_ready } };
+	CHECK_EQ(loop_add(&loop, &edge.source, EPOLLIN | EPOLLET), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, run_loop, NULL), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		pthread_mutex_lock(&lock);
+		source_init(&gone);
+		while (!loop.waiting) {
+			pthread_mutex_unlock(&lock);
+			sched_yield();
+			pthread_mutex_lock(&lock);
+		}
+		signal_source(&edge);
+		signal_source(&gone);
+		usleep(20000); /* it is back from the kernel by now */
+		loop_del(&loop, &gone.source);
+		pthread_mutex_unlock(&lock);
+		usleep(20000);
+		pthread_mutex_lock(&lock);
+		CHECK_EQ(gone.served, 0);
+		CHECK_EQ(edge.served, i + 1);
+		close(gone.source.fd);
+		pthread_mutex_unlock(&lock);
+	}
+	/* And deleted itself it is not served. */
+	pthread_mutex_lock(&lock);
+	signal_source(&edge);
+	usleep(20000);
+	loop_del(&loop, &edge.source);
+	pthread_mutex_unlock(&lock);
+	usleep(20000);
+	CHECK_EQ(edge.served, 4);
+	loop_stop(&loop);
+	pthread_join(thread, NULL);
+	close(edge.source.fd);
+	loop_destroy(&loop);
+}
+
+/* The count is never taken, and each write is served, once. */
+static void every_write_is_an_edge(void)
+{
+	struct source edge = { .source = { .fd = eventfd(0, EFD_NONBLOCK), .ready = edge_ready } };
+
+	CHECK_EQ(loop_init(&loop, NULL, NULL), 0);
+	CHECK_EQ(loop_add(&loop, &edge.source, EPOLLIN | EPOLLET), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		signal_source(&edge);
+		CHECK_EQ(loop_run_once(&loop, -1), 1);
+		CHECK_EQ(loop_run_once(&loop, 0), 0);
+	}
+	loop_del(&loop, &edge.source);
+	signal_source(&edge);
+	CHECK_EQ(loop_run_once(&loop, 0), 0);
+	close(edge.source.fd);
+	loop_destroy(&loop);
+}
+
 static void stop_before_run(void)
 {
 	CHECK_EQ(loop_init(&loop, NULL, NULL), 0);
@@ -336,6 +405,8 @@ static const struct test tests[] = {
 	TEST(earlier_deadline_wakes),
 	TEST(deletion_against_the_loop),
 	TEST(changed_between_wait_and_lock),
+	TEST(edge_between_wait_and_lock),
+	TEST(every_write_is_an_edge),
 	TEST(stop_before_run),
 	TEST(stop_from_signal),
 	TEST(regular_file_refused),

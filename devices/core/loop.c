@@ -4,8 +4,8 @@
  * have expired, release the lock.
  *
  * Without a timer, which is how a busy machine waits, waiting and collecting are one system call: what was collected counts
- * only if no source was changed or deleted before the lock was had again. Sources are level-triggered, so what does not
- * count is found once more.
+ * only if no source was changed or deleted before the lock was had again. What does not count is found once more, where a source
+ * is level-triggered. An edge is reported once: what was collected of the edge-triggered sources that are still there is kept.
  */
 #include "loop.h"
 
@@ -74,7 +74,13 @@ void loop_destroy(struct loop *loop)
 
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 {
-	return control(loop, EPOLL_CTL_ADD, source->fd, source, events);
+	int err = control(loop, EPOLL_CTL_ADD, source->fd, source, events);
+
+	if (!err && events & EPOLLET) {
+		source->next_edge = loop->edges;
+		loop->edges = source;
+	}
+	return err;
 }
 
 int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events)
@@ -83,8 +89,21 @@ int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events)
 	return control(loop, EPOLL_CTL_MOD, source->fd, source, events);
 }
 
+static struct loop_source **find_edge(struct loop *loop, const void *source)
+{
+	struct loop_source **link = &loop->edges;
+
+	while (*link && *link != source)
+		link = &(*link)->next_edge;
+	return link;
+}
+
 void loop_del(struct loop *loop, struct loop_source *source)
 {
+	struct loop_source **link = find_edge(loop, source);
+
+	if (*link)
+		*link = source->next_edge;
 	loop->stale = true;
 	(void)control(loop, EPOLL_CTL_DEL, source->fd, NULL, 0);
 	/* It may have been collected already, behind the source being served now. */
@@ -199,6 +218,23 @@ static int collect(struct loop *loop)
 	return take_batch(loop, epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0));
 }
 
+/*
+ * Of count events collected before some source was changed or deleted: those of edge-triggered sources, and behind them all that
+ * is ready now.
+ */
+static not_inline int collect_again(struct loop *loop, int count)
+{
+	int kept = 0, more;
+
+	for (int i = 0; i < count; i++)
+		if (*find_edge(loop, loop->batch[i].data.ptr))
+			loop->batch[kept++] = loop->batch[i];
+	if (kept == LOOP_BATCH)
+		return take_batch(loop, kept);
+	more = epoll_wait(loop->epoll_fd, loop->batch + kept, LOOP_BATCH - kept, 0);
+	return take_batch(loop, kept && more < 0 ? kept : kept + more);
+}
+
 /* With the lock, which is released meanwhile: waits for ever. */
 static int wait_and_collect(struct loop *loop)
 {
@@ -210,7 +246,7 @@ static int wait_and_collect(struct loop *loop)
 	count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, -1);
 	loop_lock(loop);
 	loop->waiting = false;
-	return loop->stale ? collect(loop) : take_batch(loop, count);
+	return loop->stale ? collect_again(loop, count) : take_batch(loop, count);
 }
 
 static not_inline void take_wake(struct loop *loop)

@@ -19,10 +19,15 @@
 
 #define LOOP_BATCH 32 /* events collected at a time; more stay in the kernel for the next turn */
 
-/* Embedded in its owner, found with container_of. events are EPOLLIN, EPOLLOUT, ... (level-triggered). */
+/*
+ * Embedded in its owner, found with container_of. events are EPOLLIN, EPOLLOUT, ...: level-triggered, unless EPOLLET is among
+ * them. An edge is served at least once after it, never before; a source that was deleted and added again may be served for
+ * an edge of before.
+ */
 struct loop_source {
 	int fd;
 	void (*ready)(struct loop_source *source, uint32_t events);
+	struct loop_source *next_edge; /* the loop's: another source added with EPOLLET */
 };
 
 /* One shot. Embedded in its owner; next and armed belong to the loop. */
@@ -39,6 +44,7 @@ struct loop {
 	pthread_mutex_t *lock;
 	struct clock *clock;
 	struct loop_timer *timers; /* sorted by deadline */
+	struct loop_source *edges; /* sources added with EPOLLET: what was collected of them is not found again */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_count, batch_next;
 	bool waiting; /* outside the lock, in the kernel: an earlier deadline has to wake it */
@@ -52,6 +58,7 @@ void loop_destroy(struct loop *loop);
 
 /* 0 or -errno of epoll_ctl. A regular file gives -EPERM: it is always ready. */
 must_check int loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
+/* Level-triggered before and after. */
 must_check int loop_mod(struct loop *loop, struct loop_source *source, uint32_t events);
 /* The source is never served again once this returns. source->fd must still be open. */
 void loop_del(struct loop *loop, struct loop_source *source);

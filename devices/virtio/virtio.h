@@ -99,7 +99,6 @@ struct virtio_kick {
 	struct virtio *v;
 	struct virtq *q;
 	bool active, bell; /* on the loop; the transport's doorbell is set */
-	uint64_t count; /* kicks that were taken last; nobody asks how many */
 };
 
 #define VIRTIO_CONFIG_MAX 256 /* what fits behind 0x100 in a 0x200 byte virtio-mmio slot */

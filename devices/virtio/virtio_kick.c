@@ -3,6 +3,10 @@
  * Every kick goes through the queue's eventfd and is served on the loop: one signalled by KVM or by the bus for a
  * doorbell, one that arrived as a plain register write, and the one we give ourselves when a turn was cut short. And what
  * ends every turn: the driver's interrupt.
+ *
+ * The eventfd is watched for its edges, and each write to one is an edge (eventfd(2) wakes whoever polls it each time, whatever the
+ * count): there is nothing to read before serving. So the count says only whether there was ever a kick, and a queue that is stopped
+ * is served once more than it need be: a turn that finds nothing, as after any kick that comes too late.
  */
 #include "virtio_kick.h"
 
@@ -10,10 +14,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Takes the count out of the eventfd. false: there was no kick. */
+/* Takes the count out of the eventfd. false: there was no kick since it was last taken. */
 static bool drain(struct virtio_kick *kick)
 {
-	return eventfd_read(kick->source.fd, &kick->count) == 0;
+	eventfd_t count;
+
+	return eventfd_read(kick->source.fd, &count) == 0;
 }
 
 static void kick_ready(struct loop_source *source, uint32_t events)
@@ -21,9 +27,7 @@ static void kick_ready(struct loop_source *source, uint32_t events)
 	struct virtio_kick *kick = container_of(source, struct virtio_kick, source);
 
 	(void)events;
-	/* Drained also when nothing can be served, or a level-triggered loop would spin on it. */
-	if (drain(kick))
-		virtio_serve(kick->v, kick->q);
+	virtio_serve(kick->v, kick->q);
 }
 
 void kick_init(struct virtio_kick *kick, struct virtio *v, struct virtq *q)
@@ -52,7 +56,7 @@ int kick_start(struct virtio_kick *kick)
 		if (kick->source.fd < 0)
 			return -errno;
 	}
-	ret = loop_add(kick->v->loop, &kick->source, EPOLLIN);
+	ret = loop_add(kick->v->loop, &kick->source, EPOLLIN | EPOLLET);
 	if (ret < 0)
 		return ret;
 	kick->active = true;
