@@ -60,7 +60,7 @@ static void r31_reconfigure_while_enabled(void)
 	static const uint32_t values[] = { 0, 1, 3, 0x1000, 0xffff, BUF, 0xffffffff };
 
 	for (int running = 0; running < 2; running++) {
-		const struct virtq *vq = &echo.v.queue[0];
+		const struct virtq *vq;
 		struct driver_queue *q;
 
 		begin();
