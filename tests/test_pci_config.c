@@ -2,44 +2,10 @@
 /* Configuration space through the ECAM: who answers, what can be written, Command, Status, windows. */
 #include <stdlib.h>
 
-#include <linux/pci_regs.h>
-
-#include "fake_pci.h"
-#include "rig_pci.h"
-#include "test.h"
+#include "fake_pci_rig.h"
 
 #define COMMAND_ALL                                                                                                    \
 	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE)
-
-static struct rig rig;
-static struct rig_pci pci;
-static struct fake_pci fake;
-
-static void start(void)
-{
-	rig_init(&rig);
-	rig_pci_init(&pci, &rig);
-	fake_pci_init(&fake, "fake");
-	CHECK_EQ(pci_host_plug(&pci.host, &fake.pci, 1), 0);
-}
-
-static void stop(void)
-{
-	CHECK_EQ(fake.mistakes, 0);
-	pci_host_unplug(&fake.pci);
-	rig_pci_destroy(&pci);
-	rig_destroy(&rig);
-}
-
-static uint32_t rd(unsigned int offset, unsigned int size)
-{
-	return (uint32_t)rig_pci_read(&pci, 1, offset, size);
-}
-
-static void wr(unsigned int offset, unsigned int size, uint64_t value)
-{
-	rig_pci_write(&pci, 1, offset, size, value);
-}
 
 static void bridge_in_slot_0(void)
 {

@@ -3,76 +3,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <linux/pci_regs.h>
-
-#include "fake_pci.h"
-#include "rig_pci.h"
-#include "test.h"
-
-#define CONTROL	 (FAKE_MSIX_CAP + PCI_MSIX_FLAGS)
-#define ENABLE	 PCI_MSIX_FLAGS_ENABLE
-#define MASK_ALL PCI_MSIX_FLAGS_MASKALL
-#define DOORBELL 0x08090040ULL /* any address would do */
-
-static struct rig rig;
-static struct rig_pci pci;
-static struct fake_pci fake;
-static gpa_t table, pba;
-
-static void control(uint16_t value)
-{
-	rig_pci_write(&pci, 1, CONTROL, 2, value);
-}
-
-static void command(uint16_t value)
-{
-	rig_pci_write(&pci, 1, PCI_COMMAND, 2, value);
-}
-
-/* A function in slot 1 whose BARs are decoded, with bus mastering and MSI-X enabled, every vector masked. */
-static void start(void)
-{
-	rig_init(&rig);
-	rig_pci_init(&pci, &rig);
-	fake_pci_init(&fake, "fake");
-	CHECK_EQ(pci_host_plug(&pci.host, &fake.pci, 1), 0);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	control(ENABLE);
-	table = rig_pci_bar(&pci, 1, FAKE_MSIX_BAR);
-	pba = table + FAKE_PBA;
-	fake.log[0] = 0;
-}
-
-static void stop(void)
-{
-	CHECK_EQ(fake.mistakes, 0);
-	pci_host_unplug(&fake.pci);
-	rig_pci_destroy(&pci);
-	rig_destroy(&rig);
-}
-
-static void set_field(unsigned int vector, unsigned int field, uint32_t value)
-{
-	rig_write(&rig, table + vector * PCI_MSIX_ENTRY_SIZE + field, 4, value);
-}
-
-static void mask(unsigned int vector, bool masked)
-{
-	set_field(vector, PCI_MSIX_ENTRY_VECTOR_CTRL, masked);
-}
-
-/* As a driver does, and unmasks it: the message of vector v is 0x100 + v. */
-static void open_vector(unsigned int vector)
-{
-	set_field(vector, PCI_MSIX_ENTRY_LOWER_ADDR, (uint32_t)DOORBELL);
-	set_field(vector, PCI_MSIX_ENTRY_UPPER_ADDR, 0);
-	set_field(vector, PCI_MSIX_ENTRY_DATA, 0x100 + vector);
-	mask(vector, false);
-}
+#include "msix_rig.h"
 
 static void message_is_sent(void)
 {
-	start();
+	start_msix();
 	open_vector(2);
 	CHECK_EQ(pci.allocs, 0); /* nobody uses it */
 	pci_msix_use(&fake.pci, 2);
@@ -93,7 +28,7 @@ static void message_is_sent(void)
 
 static void pending_while_masked(void)
 {
-	start();
+	start_msix();
 	open_vector(3);
 	pci_msix_use(&fake.pci, 3);
 	mask(3, true);
@@ -119,7 +54,7 @@ static void pending_while_masked(void)
 
 static void function_mask(void)
 {
-	start();
+	start_msix();
 	open_vector(0);
 	open_vector(9);
 	pci_msix_use(&fake.pci, 0);
@@ -146,7 +81,7 @@ static void function_mask(void)
 /* Linux enables with the function masked, sets up the entries, and unmasks. */
 static void enabled_as_linux_does(void)
 {
-	start();
+	start_msix();
 	control(0);
 	CHECK_STR(fake.log, "msix- ");
 	fake.log[0] = 0;
@@ -165,7 +100,7 @@ static void enabled_as_linux_does(void)
 
 static void nothing_while_disabled(void)
 {
-	start();
+	start_msix();
 	open_vector(1);
 	pci_msix_use(&fake.pci, 1);
 	control(0);
@@ -182,7 +117,7 @@ static void nothing_while_disabled(void)
 
 static void nothing_without_bus_mastering(void)
 {
-	start();
+	start_msix();
 	open_vector(4);
 	pci_msix_use(&fake.pci, 4);
 	command(PCI_COMMAND_MEMORY);
@@ -198,7 +133,7 @@ static void nothing_without_bus_mastering(void)
 
 static void unchanged_entry_costs_no_call(void)
 {
-	start();
+	start_msix();
 	pci_msix_use(&fake.pci, 1);
 	open_vector(1);
 	for (unsigned int i = 0; i < 5; i++) {
@@ -217,7 +152,7 @@ static void unchanged_entry_costs_no_call(void)
 /* Not allowed to drivers (6.8.2), and what is sent is what the table says. */
 static void rewritten_while_unmasked(void)
 {
-	start();
+	start_msix();
 	pci_msix_use(&fake.pci, 1);
 	open_vector(1);
 	fake.log[0] = 0;
@@ -233,7 +168,7 @@ static void rewritten_while_unmasked(void)
 
 static void vector_with_two_users(void)
 {
-	start();
+	start_msix();
 	pci_msix_use(&fake.pci, 1);
 	pci_msix_use(&fake.pci, 1);
 	pci_msix_notify(&fake.pci, 1);
@@ -257,7 +192,7 @@ static void eventfd_sends_too(void)
 	uint64_t one = 1;
 	int fd;
 
-	start();
+	start_msix();
 	pci.with_fds = true;
 	pci_msix_use(&fake.pci, 6);
 	CHECK_EQ(pci_msix_fd(&fake.pci, 6), -1);
@@ -278,7 +213,7 @@ static void eventfd_sends_too(void)
 /* The machine is out of interrupts: silent and pending, and tried again at the next change. */
 static void no_interrupt_left(void)
 {
-	start();
+	start_msix();
 	pci.alloc_limit = 1;
 	pci_msix_use(&fake.pci, 0);
 	pci_msix_use(&fake.pci, 1);
@@ -299,7 +234,7 @@ static void no_interrupt_left(void)
 
 static void message_not_taken(void)
 {
-	start();
+	start_msix();
 	pci_msix_use(&fake.pci, 0);
 	open_vector(0);
 	pci.route_error = -22;
@@ -318,7 +253,7 @@ static void message_not_taken(void)
 
 static void unplugged_in_the_middle(void)
 {
-	start();
+	start_msix();
 	for (unsigned int v = 0; v < FAKE_VECTORS; v++) {
 		pci_msix_use(&fake.pci, v);
 		open_vector(v);

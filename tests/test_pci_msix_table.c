@@ -1,74 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory of MSI-X: table and pending bits, their widths and ends. */
-#include <linux/pci_regs.h>
-
-#include "fake_pci.h"
-#include "rig_pci.h"
-#include "test.h"
-
-#define CONTROL	 (FAKE_MSIX_CAP + PCI_MSIX_FLAGS)
-#define ENABLE	 PCI_MSIX_FLAGS_ENABLE
-#define DOORBELL 0x08090040ULL /* any address would do */
-
-static struct rig rig;
-static struct rig_pci pci;
-static struct fake_pci fake;
-static gpa_t table, pba;
-
-static void control(uint16_t value)
-{
-	rig_pci_write(&pci, 1, CONTROL, 2, value);
-}
-
-static void command(uint16_t value)
-{
-	rig_pci_write(&pci, 1, PCI_COMMAND, 2, value);
-}
-
-/* A function in slot 1 whose BARs are decoded, with bus mastering and MSI-X enabled, every vector masked. */
-static void start(void)
-{
-	rig_init(&rig);
-	rig_pci_init(&pci, &rig);
-	fake_pci_init(&fake, "fake");
-	CHECK_EQ(pci_host_plug(&pci.host, &fake.pci, 1), 0);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	control(ENABLE);
-	table = rig_pci_bar(&pci, 1, FAKE_MSIX_BAR);
-	pba = table + FAKE_PBA;
-	fake.log[0] = 0;
-}
-
-static void stop(void)
-{
-	CHECK_EQ(fake.mistakes, 0);
-	pci_host_unplug(&fake.pci);
-	rig_pci_destroy(&pci);
-	rig_destroy(&rig);
-}
-
-static void set_field(unsigned int vector, unsigned int field, uint32_t value)
-{
-	rig_write(&rig, table + vector * PCI_MSIX_ENTRY_SIZE + field, 4, value);
-}
-
-static void mask(unsigned int vector, bool masked)
-{
-	set_field(vector, PCI_MSIX_ENTRY_VECTOR_CTRL, masked);
-}
-
-/* As a driver does, and unmasks it: the message of vector v is 0x100 + v. */
-static void open_vector(unsigned int vector)
-{
-	set_field(vector, PCI_MSIX_ENTRY_LOWER_ADDR, (uint32_t)DOORBELL);
-	set_field(vector, PCI_MSIX_ENTRY_UPPER_ADDR, 0);
-	set_field(vector, PCI_MSIX_ENTRY_DATA, 0x100 + vector);
-	mask(vector, false);
-}
+#include "msix_rig.h"
 
 static void masked_and_empty_at_first(void)
 {
-	start();
+	start_msix();
 	CHECK_EQ(rig_pci_read(&pci, 1, CONTROL, 2), ENABLE | (FAKE_VECTORS - 1));
 	for (unsigned int v = 0; v < FAKE_VECTORS; v++) {
 		CHECK_EQ(rig_read(&rig, table + v * 16, 8), 0);
@@ -83,7 +19,7 @@ static void r40_widths_of_the_table(void)
 {
 	gpa_t entry;
 
-	start();
+	start_msix();
 	entry = table + 16;
 	open_vector(1);
 	/* Bytes, words, and anything across a boundary: dropped. */
@@ -123,7 +59,7 @@ static void r42_end_of_table_and_pba(void)
 {
 	gpa_t end;
 
-	start();
+	start_msix();
 	end = table + FAKE_VECTORS * PCI_MSIX_ENTRY_SIZE;
 	for (gpa_t at = end; at < table + FAKE_MSIX_SIZE; at += 4) {
 		rig_write(&rig, at, 4, UINT32_MAX);
@@ -152,7 +88,7 @@ static void r42_end_of_table_and_pba(void)
 
 static void pba_reads(void)
 {
-	start();
+	start_msix();
 	pci_msix_use(&fake.pci, 1);
 	pci_msix_use(&fake.pci, 8);
 	pci_msix_use(&fake.pci, 9);
@@ -182,7 +118,7 @@ static void as_many_as_there_can_be(void)
 	struct fake_pci *f = &fake;
 	uint64_t last = (PCI_MSIX_MAX - 1) * PCI_MSIX_ENTRY_SIZE;
 
-	start();
+	start_msix();
 	pci_host_unplug(&f->pci);
 	memset(&f->pci, 0, sizeof(f->pci));
 	fake_pci_init(f, "fake");

@@ -3,42 +3,7 @@
  * The 16550A at work as its drivers see it: a console, Linux's interrupt handler, FIFO levels, priorities, output that
  * stalls, input that waits. Its registers one by one are test_uart16550_regs.c's.
  */
-#include "rig.h"
-#include "test.h"
-#include "uart16550_driver.h"
-
-#define BASE 0x09000000
-
-static struct rig rig;
-static struct rig_irq irq;
-static struct rig_chardev host;
-static struct uart16550 uart;
-static struct uart_driver driver = { &rig, BASE };
-
-static void start(void)
-{
-	rig_init(&rig);
-	rig_irq_init(&irq, 1);
-	rig_chardev_init(&host, &rig);
-	uart16550_init(&uart, &host.dev, &irq.irq);
-	CHECK_EQ(uart16550_map(&uart, &rig.bus, BASE), 0);
-}
-
-static void stop(void)
-{
-	uart16550_destroy(&uart);
-	rig_destroy(&rig);
-}
-
-static unsigned int rd(unsigned int offset)
-{
-	return uart_rd(&driver, offset);
-}
-
-static void wr(unsigned int offset, unsigned int value)
-{
-	uart_wr(&driver, offset, value);
-}
+#include "uart16550_rig.h"
 
 static void console_output(void)
 {

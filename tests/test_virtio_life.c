@@ -5,52 +5,9 @@
  */
 #include <errno.h>
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-#include "echo.h"
-#include "test.h"
-
-#define ACK	    VIRTIO_CONFIG_S_ACKNOWLEDGE
-#define DRIVER	    VIRTIO_CONFIG_S_DRIVER
-#define FEATURES_OK VIRTIO_CONFIG_S_FEATURES_OK
-#define DRIVER_OK   VIRTIO_CONFIG_S_DRIVER_OK
-#define NEEDS_RESET VIRTIO_CONFIG_S_NEEDS_RESET
-#define FAILED	    VIRTIO_CONFIG_S_FAILED
-#define RUNNING	    (ACK | DRIVER | FEATURES_OK | DRIVER_OK)
-#define BUF	    (RIG_RAM_BASE + 1 * MiB)
-#define SIZE	    8
-
-static struct echo echo;
-
-static uint32_t take_interrupt(void)
-{
-	return echo.d.transport->take_interrupt(&echo.d);
-}
-
-static void notify(uint32_t value)
-{
-	echo.d.transport->notify(&echo.d, value);
-	rig_run(&echo.rig);
-}
-
-/* A device that has just been plugged in. */
-static void begin(void)
-{
-	echo_init(&echo);
-}
-
-static struct driver_queue *begin_running(void)
-{
-	begin();
-	return driver_start(&echo.d, 0, SIZE);
-}
-
-static void end(void)
-{
-	CHECK(echo_works_after_reset(&echo));
-	echo_destroy(&echo);
-}
+#include "echo_rig.h"
 
 /* A driver that goes by the book, with the doorbell as the bus matches it and as a plain write. */
 static void kick_by_doorbell_and_by_write(void)

@@ -5,54 +5,12 @@
  */
 #include <errno.h>
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-#include "echo.h"
-#include "test.h"
+#include "echo_rig.h"
 
-#define ACK	    VIRTIO_CONFIG_S_ACKNOWLEDGE
-#define DRIVER	    VIRTIO_CONFIG_S_DRIVER
-#define FEATURES_OK VIRTIO_CONFIG_S_FEATURES_OK
-#define DRIVER_OK   VIRTIO_CONFIG_S_DRIVER_OK
-#define NEEDS_RESET VIRTIO_CONFIG_S_NEEDS_RESET
-#define FAILED	    VIRTIO_CONFIG_S_FAILED
-#define RUNNING	    (ACK | DRIVER | FEATURES_OK | DRIVER_OK)
 /* What take_interrupt answers for a change of configuration: bit 1 of the ISR status of PCI as of InterruptStatus. */
-#define INT_CONFIG  2
-#define BUF	    (RIG_RAM_BASE + 1 * MiB)
-#define SIZE	    8
-
-static struct echo echo;
-
-static uint32_t take_interrupt(void)
-{
-	return echo.d.transport->take_interrupt(&echo.d);
-}
-
-static void notify(uint32_t value)
-{
-	echo.d.transport->notify(&echo.d, value);
-	rig_run(&echo.rig);
-}
-
-/* A device that has just been plugged in. */
-static void begin(void)
-{
-	echo_init(&echo);
-}
-
-static struct driver_queue *begin_running(void)
-{
-	begin();
-	return driver_start(&echo.d, 0, SIZE);
-}
-
-static void end(void)
-{
-	CHECK(echo_works_after_reset(&echo));
-	echo_destroy(&echo);
-}
+#define INT_CONFIG 2
 
 /* What the owner asks for and what he hides; words that do not exist are not others again. */
 static void features_offered(void)
