@@ -24,6 +24,8 @@ int mem_add(struct mem *mem, const struct mem_region *region)
 
 void *mem_find(const struct mem *mem, gpa_t gpa, size_t len)
 {
+	if (mem->hook && mem->hook->map)
+		return mem->hook->map(mem->hook, gpa, len);
 	for (unsigned int i = 0; i < mem->count; i++) {
 		const struct mem_region *r = &mem->region[i];
 		/* Below base this wraps to at least 2^64 - base, which no size exceeds (mem_add). */
@@ -37,11 +39,11 @@ void *mem_find(const struct mem *mem, gpa_t gpa, size_t len)
 
 bool mem_read(const struct mem *mem, gpa_t gpa, void *dst, size_t len)
 {
-	const void *src = mem_ptr(mem, gpa, len);
+	void *src = mem_ptr(mem, gpa, len);
 
 	if (!src)
 		return false;
-	mem_fetch(dst, src, len);
+	mem_load(mem, dst, src, len);
 	return true;
 }
 

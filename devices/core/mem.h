@@ -30,10 +30,26 @@ struct mem_region {
 	uint64_t fd_offset;
 };
 
+/*
+ * Somebody between the devices and guest memory: a fuzzer that decides what a load finds at the moment of the load, a recorder. Set
+ * before the first queue starts and until the last one has stopped.
+ */
+struct mem_hook {
+	/*
+	 * A device loads the len bytes at src, which mem_ptr gave: puts them into dst, and may change them where they are first. A
+	 * field of a ring is one call; loads after it must not be ordered before it. Payload that is used in place is not loaded
+	 * in this sense: whoever wants to know of that stands between the device and its backend.
+	 */
+	void (*load)(struct mem_hook *hook, void *dst, void *src, size_t len);
+	/* In place of the regions, which there are none of then: mem_ptr. NULL: the regions it is. */
+	void *(*map)(struct mem_hook *hook, gpa_t gpa, size_t len);
+};
+
 /* Begins zeroed: no memory. */
 struct mem {
 	struct mem_region region[MEM_MAX_REGIONS]; /* those from count on stay zeroed: size 0 holds no address */
 	unsigned int count;
+	struct mem_hook *hook; /* NULL: nobody is */
 };
 
 /*
@@ -82,5 +98,14 @@ must_check bool mem_write(struct mem *mem, gpa_t gpa, const void *src, size_t le
  * be compiled into two loads of the same byte, the second after the check of the first.
  */
 void mem_fetch(void *dst, const volatile void *src, size_t len);
+
+/* mem_fetch from memory that mem has mapped, by way of its hook. */
+static inline void mem_load(const struct mem *mem, void *dst, void *src, size_t len)
+{
+	if (unlikely(mem->hook))
+		mem->hook->load(mem->hook, dst, src, len);
+	else
+		mem_fetch(dst, src, len);
+}
 
 #endif

@@ -5,6 +5,9 @@
  *
  * The shared steps are here, in line, and not in virtq.c: each format compiles its own pop and push out of them, so that
  * a chain costs one call through struct ring_ops each way and its walk stays in registers.
+ *
+ * Each format is compiled twice: once more with RING_HOOKED, where every load from guest memory is a call of the memory's hook, for
+ * memory that has one. Those who have none pay nothing for it.
  */
 #ifndef MINIVMM_RING_H
 #define MINIVMM_RING_H
@@ -42,7 +45,36 @@ struct ring_ops {
 	bool (*driver_waits)(struct virtq *q, uint32_t given);
 };
 
-extern const struct ring_ops ring_split, ring_packed;
+extern const struct ring_ops ring_split, ring_packed, ring_split_hooked, ring_packed_hooked;
+
+/* The one load of a field that the driver writes. src is in what the queue's memory has mapped. */
+static inline uint16_t ring_load16(const struct virtq *q, uint16_t *src, int order)
+{
+#ifdef RING_HOOKED
+	uint16_t value;
+
+	(void)order;
+	q->mem->hook->load(q->mem->hook, &value, src, sizeof(value));
+	return value;
+#else
+	(void)q;
+	return __atomic_load_n(src, order);
+#endif
+}
+
+static inline uint32_t ring_load32(const struct virtq *q, uint32_t *src, int order)
+{
+#ifdef RING_HOOKED
+	uint32_t value;
+
+	(void)order;
+	q->mem->hook->load(q->mem->hook, &value, src, sizeof(value));
+	return value;
+#else
+	(void)q;
+	return __atomic_load_n(src, order);
+#endif
+}
 
 /*
  * With VIRTIO_F_IN_ORDER: remembers the chain just taken, behind all those in flight; and takes one that is done, giving
@@ -67,6 +99,7 @@ static inline void walk_begin(struct walk *w, const struct virtq *q, struct chai
 	/* virtio 2.7.5.3.1: "MUST NOT create a descriptor chain longer than the Queue Size". This also ends loops (R01). */
 	size_t most = q->size < CHAIN_MAX_IOV ? q->size : CHAIN_MAX_IOV;
 
+	chain->mem = q->mem;
 	*w = (struct walk){ .q = q, .mem = q->mem, .chain = chain, .iov = chain->iov, .end = chain->iov + most };
 }
 
@@ -143,13 +176,18 @@ struct desc_words {
 	uint64_t addr, rest;
 } __attribute__((packed, may_alias));
 
-static inline struct desc_words fetch_desc(const void *from)
+static inline struct desc_words fetch_desc(const struct virtq *q, void *from)
 {
-	const volatile struct desc_words *src = from;
 	struct desc_words words;
+#ifdef RING_HOOKED
+	q->mem->hook->load(q->mem->hook, &words, from, sizeof(words));
+#else
+	const volatile struct desc_words *src = from;
 
+	(void)q;
 	words.addr = src->addr;
 	words.rest = src->rest;
+#endif
 	return words;
 }
 

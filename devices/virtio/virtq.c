@@ -41,9 +41,16 @@ static bool has(uint64_t features, unsigned int bit)
 	return features >> bit & 1;
 }
 
+static const struct ring_ops *format(const struct virtq *q, bool packed)
+{
+	if (q->mem->hook)
+		return packed ? &ring_packed_hooked : &ring_split_hooked;
+	return packed ? &ring_packed : &ring_split;
+}
+
 const char *virtq_start(struct virtq *q, uint64_t features)
 {
-	const struct ring_ops *ring = has(features, VIRTIO_F_RING_PACKED) ? &ring_packed : &ring_split;
+	const struct ring_ops *ring = format(q, has(features, VIRTIO_F_RING_PACKED));
 	const char *why;
 
 	if (!q->size || q->size > q->size_max)
@@ -261,7 +268,7 @@ size_t chain_read(struct chain *chain, void *dst, size_t len)
 	while (done < len) {
 		size_t n = chain->out->iov_len < len - done ? chain->out->iov_len : len - done;
 
-		mem_fetch((char *)dst + done, chain->out->iov_base, n);
+		mem_load(chain->mem, (char *)dst + done, chain->out->iov_base, n);
 		part_skip(&chain->out, &chain->out_count, n);
 		done += n;
 	}

@@ -49,6 +49,7 @@ struct chain {
 	struct iovec *out, *in; /* into iov */
 	uint32_t out_len, in_len; /* bytes left in each part; together below 2^32 */
 	uint32_t written; /* bytes produced: the used length */
+	const struct mem *mem; /* where its buffers are */
 	struct iovec iov[CHAIN_MAX_IOV];
 };
 

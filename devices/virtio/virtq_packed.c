@@ -8,6 +8,10 @@
  */
 #include "ring.h"
 
+#ifdef RING_HOOKED
+#define ring_packed ring_packed_hooked
+#endif
+
 #define WRAP  (1u << VRING_PACKED_EVENT_F_WRAP_CTR)
 #define AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define USED  (1u << VRING_PACKED_DESC_F_USED)
@@ -78,10 +82,10 @@ static bool is_available(uint32_t tail, uint32_t available)
 
 static uint32_t load_flags(const struct virtq *q, uint32_t i)
 {
-	const struct vring_packed_desc *ring = q->desc;
+	struct vring_packed_desc *ring = q->desc;
 
 	/* Acquire: the rest of this descriptor, and the others of its list, are read after the flags that release them. */
-	return TAIL(__atomic_load_n(&ring[i].flags, __ATOMIC_ACQUIRE));
+	return TAIL(ring_load16(q, &ring[i].flags, __ATOMIC_ACQUIRE));
 }
 
 static enum ring_take broken(struct virtq *q, const char *why)
@@ -104,7 +108,7 @@ struct place {
 
 static inline void place_fetch(const struct virtq *q, struct place *p)
 {
-	p->desc = fetch_desc((const struct vring_packed_desc *)q->desc + p->at.next);
+	p->desc = fetch_desc(q, (struct vring_packed_desc *)q->desc + p->at.next);
 	p->slots++;
 	if (++p->at.next == q->size) {
 		p->at.next = 0;
@@ -164,7 +168,7 @@ static const char *walk_entries(struct walk *w, gpa_t addr, uint32_t len)
 
 	why = walk_table(w->q, addr, len, &table);
 	for (uint32_t i = 0; !why && i < len / sizeof(struct vring_packed_desc); i++) {
-		struct desc_words desc = fetch_desc((const struct vring_packed_desc *)table + i);
+		struct desc_words desc = fetch_desc(w->q, (struct vring_packed_desc *)table + i);
 
 		why = walk_add(w, desc.addr, desc_len(desc), desc_tail(desc) & TAIL_WRITE);
 	}
@@ -295,7 +299,7 @@ static bool packed_driver_waits(struct virtq *q, uint32_t given)
 
 	/* Full barrier: as in kicks_on, with the roles exchanged: our used descriptors before the driver's wish. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	event = __atomic_load_n((uint32_t *)q->avail, __ATOMIC_RELAXED);
+	event = ring_load32(q, q->avail, __ATOMIC_RELAXED);
 	switch (event >> 16 & EVENT_FLAGS_MASK) {
 	case VRING_PACKED_EVENT_FLAG_DISABLE: return false;
 	case VRING_PACKED_EVENT_FLAG_DESC:

@@ -7,6 +7,10 @@
  */
 #include "ring.h"
 
+#ifdef RING_HOOKED
+#define ring_split ring_split_hooked
+#endif
+
 static const char *split_start(struct virtq *q)
 {
 	size_t size = q->size;
@@ -55,7 +59,7 @@ static uint16_t *avail_event(const struct virtq *q)
 static uint16_t load_avail_idx(const struct virtq *q)
 {
 	/* Acquire: the ring entry and the descriptors are read after the index that covers them. */
-	return __atomic_load_n(&((struct vring_avail *)q->avail)->idx, __ATOMIC_ACQUIRE);
+	return ring_load16(q, &((struct vring_avail *)q->avail)->idx, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -70,7 +74,7 @@ static inline const char *walk_descs(struct walk *w, uint32_t head)
 	const char *why;
 
 	for (;;) {
-		struct desc_words desc = fetch_desc((struct vring_desc *)table + i);
+		struct desc_words desc = fetch_desc(w->q, (struct vring_desc *)table + i);
 		uint32_t flags = desc_tail(desc); /* next in the upper half */
 
 		if (flags & VRING_DESC_F_INDIRECT) {
@@ -111,7 +115,7 @@ static enum ring_take split_take(struct virtq *q, struct chain *chain)
 		q->fault = "the available index moved by more than the queue size";
 		return RING_BROKEN;
 	}
-	head = __atomic_load_n(avail_slot(q, at & (size - 1)), __ATOMIC_RELAXED);
+	head = ring_load16(q, avail_slot(q, at & (size - 1)), __ATOMIC_RELAXED);
 	if (head >= size) {
 		q->fault = "the available ring names a descriptor outside the table";
 		return RING_BROKEN;
@@ -185,11 +189,11 @@ static bool split_driver_waits(struct virtq *q, uint32_t given)
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)
-		return !(__atomic_load_n(&((struct vring_avail *)q->avail)->flags, __ATOMIC_RELAXED) &
+		return !(ring_load16(q, &((struct vring_avail *)q->avail)->flags, __ATOMIC_RELAXED) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	/* Once all the way round every index was passed, and 65536 entries would read as none. */
 	return given > UINT16_MAX ||
-	       vring_need_event(__atomic_load_n(used_event(q), __ATOMIC_RELAXED), now, (uint16_t)(now - given));
+	       vring_need_event(ring_load16(q, used_event(q), __ATOMIC_RELAXED), now, (uint16_t)(now - given));
 }
 
 static bool split_pop(struct virtq *q, struct chain *chain)
