@@ -33,10 +33,13 @@ enum fuzz_host {
 	FUZZ_HOST_SHORT, /* it moves at most value bytes */
 	FUZZ_HOST_AGAIN, /* it has nothing (room for nothing) now, value times */
 	FUZZ_HOST_HOLD, /* what is asked of it stays undone until RELEASE */
-	FUZZ_HOST_RELEASE, /* the value-th of those undone is done */
+	FUZZ_HOST_RELEASE, /* the value-th of those undone is done; there is none: all are, and nothing is held any more */
 	FUZZ_HOST_INPUT, /* data arrives (a console's) */
 	FUZZ_HOST_ENTROPY, /* data is what the entropy source gives next; without it, its seeded generator does */
 	FUZZ_HOST_GONE, /* the peer is gone; it is back with the next event */
+	FUZZ_HOST_READ_ONLY, /* a disk: value is whether it is; before the driver looks */
+	FUZZ_HOST_AT_ONCE, /* a disk: value is whether it answers before a kick is served, not on a later turn */
+	FUZZ_HOST_MEMORY, /* value 1: there is memory at all addresses but the devices' */
 	FUZZ_HOSTS,
 };
 

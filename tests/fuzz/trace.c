@@ -17,6 +17,9 @@ const char *const fuzz_host_names[FUZZ_HOSTS] = {
 	[FUZZ_HOST_INPUT] = "input",
 	[FUZZ_HOST_ENTROPY] = "entropy",
 	[FUZZ_HOST_GONE] = "gone",
+	[FUZZ_HOST_READ_ONLY] = "read_only",
+	[FUZZ_HOST_AT_ONCE] = "at_once",
+	[FUZZ_HOST_MEMORY] = "memory",
 };
 
 const enum fuzz_host_word fuzz_host_words[FUZZ_HOSTS] = {
@@ -26,6 +29,9 @@ const enum fuzz_host_word fuzz_host_words[FUZZ_HOSTS] = {
 	[FUZZ_HOST_RELEASE] = FUZZ_HOST_VALUE,
 	[FUZZ_HOST_INPUT] = FUZZ_HOST_DATA,
 	[FUZZ_HOST_ENTROPY] = FUZZ_HOST_DATA,
+	[FUZZ_HOST_READ_ONLY] = FUZZ_HOST_VALUE,
+	[FUZZ_HOST_AT_ONCE] = FUZZ_HOST_VALUE,
+	[FUZZ_HOST_MEMORY] = FUZZ_HOST_VALUE,
 };
 
 bool fuzz_op_has_data(const struct fuzz_op *op)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's driver that only makes steps of a trace (fuzz_do): brings a virtio device up on either transport and puts chains into
+ * its rings. It never waits, checks nothing and believes nothing: after any steps before it does the same ones.
+ *
+ * Not tests/driver.h, which ends its program when a device is not what it expects.
+ */
+#ifndef MINIVMM_FUZZ_GUEST_H
+#define MINIVMM_FUZZ_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FUZZ_GUEST_QUEUES 2
+
+/* In guest memory; a queue has its areas at its index times FUZZ_QUEUE_STEP. */
+#define FUZZ_DESC	FUZZ_RAM_BASE
+#define FUZZ_AVAIL	(FUZZ_RAM_BASE + 0x1000)
+#define FUZZ_USED	(FUZZ_RAM_BASE + 0x2000)
+#define FUZZ_QUEUE_STEP 0x4000ULL
+#define FUZZ_TABLES	(FUZZ_RAM_BASE + 0x10000) /* indirect, 1 KiB each */
+#define FUZZ_TABLE_SIZE 0x400
+#define FUZZ_DATA	(FUZZ_RAM_BASE + 0x20000)
+
+struct fuzz_guest_queue {
+	uint16_t size;
+	bool packed, event_idx;
+	uint16_t avail, next_desc; /* the available index, or a packed position with the wrap counter in bit 15; the next free one */
+	uint16_t used; /* how far the used ring was read */
+};
+
+struct fuzz_guest {
+	uint64_t base; /* of the registers: a virtio-mmio slot, or the BAR of a virtio-pci function */
+	bool pci;
+	uint64_t features;
+	struct fuzz_guest_queue queue[FUZZ_GUEST_QUEUES];
+};
+
+/* One buffer of a chain. */
+struct fuzz_buf {
+	uint64_t addr;
+	uint32_t len;
+	bool write;
+};
+
+void fuzz_guest_status(uint8_t status);
+/* From reset to DRIVER_OK with what is offered and not in `without`, and every queue there is, of size entries (0: as many as offered). */
+void fuzz_guest_bring_up(uint64_t without, uint16_t size);
+/* Sets up and enables one queue. */
+void fuzz_guest_queue(unsigned int index, uint16_t size);
+/* A chain in the ring of a queue that was set up, through an indirect table if `indirect`. Its head. */
+uint16_t fuzz_guest_add(unsigned int index, const struct fuzz_buf *bufs, unsigned int count, bool indirect);
+void fuzz_guest_kick(unsigned int index);
+/* Takes one used chain. false: there is none. */
+bool fuzz_guest_used(unsigned int index, uint32_t *head, uint32_t *len);
+
+/* Accesses as steps of a trace. */
+uint64_t fuzz_guest_read(uint64_t addr, unsigned int size);
+void fuzz_guest_write(uint64_t addr, unsigned int size, uint64_t value);
+void fuzz_guest_store(uint64_t addr, const void *bytes, uint64_t len);
+
+#endif
