@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program without an engine: gives a target files, one after another, and does what needs no target. Built by any compiler,
+ * with any sanitizer. An engine brings a main of its own.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+#define STATUS_USAGE	64
+#define STATUS_BAD_FILE 65
+
+/* An input takes microseconds. One that takes this many seconds is a finding. */
+#define TOO_LONG 20
+
+#define LARGEST_INPUT (64U << 20)
+
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+/* What was given to the target last, for what is said when the process dies of it. */
+static char now[4096];
+static unsigned int inputs;
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(1);
+}
+
+/* Only calls that a signal handler may make. */
+static void say_input(void)
+{
+	if (!now[0])
+		return;
+	say("minivmm-fuzz: the input was ");
+	say(now);
+	say("\n");
+}
+
+static void died(int number)
+{
+	if (number == SIGALRM)
+		say("minivmm-fuzz: hang: an input takes more than 20 s\n");
+	say_input();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void watch(void)
+{
+	static const int always[] = { SIGABRT, SIGALRM }, without_sanitizer[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+
+	for (size_t i = 0; i < 2; i++)
+		signal(always[i], died);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(say_input);
+	else
+		for (size_t i = 0; i < 4; i++)
+			signal(without_sanitizer[i], died);
+}
+
+static int bad_file(const char *path, const char *why)
+{
+	fprintf(stderr, "minivmm-fuzz: %s: %s\n", path, why);
+	return STATUS_BAD_FILE;
+}
+
+/* The whole file in memory of just its size, so that a read behind the end is seen. NULL with *why. */
+static uint8_t *load(const char *path, size_t size, const char **why)
+{
+	uint8_t *data = malloc(size ? size : 1);
+	FILE *file = fopen(path, "rbe");
+	bool good = data && file && fread(data, 1, size, file) == size;
+
+	*why = data ? strerror(errno) : "no memory";
+	if (file)
+		fclose(file);
+	if (good)
+		return data;
+	free(data);
+	return NULL;
+}
+
+static int run_file(const char *path, size_t size)
+{
+	const char *why = "more than 64 MiB";
+	uint8_t *data = size > LARGEST_INPUT ? NULL : load(path, size, &why);
+
+	if (!data)
+		return bad_file(path, why);
+	snprintf(now, sizeof(now), "%s", path);
+	alarm(TOO_LONG);
+	LLVMFuzzerTestOneInput(data, size);
+	alarm(0);
+	now[0] = '\0';
+	inputs++;
+	free(data);
+	return 0;
+}
+
+static int run_path(const char *path);
+
+static int not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* What is in a folder, in the order of its names. */
+static int run_folder(const char *path)
+{
+	struct dirent **entry;
+	int count = scandir(path, &entry, not_hidden, alphasort), status = 0;
+
+	if (count < 0)
+		return bad_file(path, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		char *inside;
+
+		if (!status) {
+			if (asprintf(&inside, "%s/%s", path, entry[i]->d_name) < 0)
+				abort();
+			status = run_path(inside);
+			free(inside);
+		}
+		free(entry[i]);
+	}
+	free(entry);
+	return status;
+}
+
+static int run_path(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return bad_file(path, strerror(errno));
+	return S_ISDIR(st.st_mode) ? run_folder(path) : run_file(path, (size_t)st.st_size);
+}
+
+static int list(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	for (const struct fuzz_target *const *t = fuzz_targets; (*t)->name; t++)
+		printf("%-20s %s\n", (*t)->name, (*t)->what);
+	return 0;
+}
+
+static int help(int argc, char **argv);
+
+/* What the first argument may be besides a target's name: argv[0] is it. */
+static const struct command {
+	const char *name, *arguments, *what;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "--list", "", "the targets' names", list },
+	{ "--help", "", "this", help },
+};
+
+static int help(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	printf("usage: minivmm-fuzz TARGET FILE|FOLDER...\n"
+	       "                                  give TARGET each input; also minivmm-fuzz-TARGET FILE|FOLDER...\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+
+		printf("       minivmm-fuzz %-20s %s\n", c->name, c->what);
+		if (*c->arguments)
+			printf("                    %s\n", c->arguments);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status = 0;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	LLVMFuzzerInitialize(&argc, &argv);
+	if (argc < 2) {
+		fprintf(stderr, "minivmm-fuzz: give it files or folders to run; \"minivmm-fuzz --help\"\n");
+		return STATUS_USAGE;
+	}
+	watch();
+	for (int i = 1; i < argc && !status; i++)
+		status = run_path(argv[i]);
+	if (!status)
+		printf("%u inputs, no crash\n", inputs);
+	return status;
+}

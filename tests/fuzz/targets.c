@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of targets. */
+#include "targets.h"
+
+static const struct fuzz_target end;
+
+const struct fuzz_target *const fuzz_targets[] = {
+	&fuzz_cmdline,
+	&fuzz_options,
+	&fuzz_vhost_user_options,
+	&end,
+};

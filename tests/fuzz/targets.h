@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each target, by the file it is in. A new one is named here and in targets.c. */
+#ifndef MINIVMM_FUZZ_TARGETS_H
+#define MINIVMM_FUZZ_TARGETS_H
+
+#include "fuzz.h"
+
+/* parse_*.c: what reads a user's files and command line, and messages of other processes. */
+extern const struct fuzz_target fuzz_cmdline, fuzz_options, fuzz_vhost_user_options;
+
+#endif
