@@ -86,6 +86,63 @@ check "has it as stdout-path" grep -q 'stdout-path = "/serial@9000000"' tree.dts
 check "and no PL011" test "$(grep -c arm,pl011 tree.dts)" = 0
 check "its console is ttyS0" grep -q 'bootargs = "console=ttyS0' tree.dts
 
+# A device of another process: what there is of it, and what there is in its place.
+wait_for() {
+	local tries=100
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+user() {
+	vm --dump-dtb tree.dtb --vhost-user "$@"
+}
+refused() {
+	local name=$1 text=$2
+	shift 2
+	user "$@"
+	check "a vhost-user backend, $name: status 65" status_is 65
+	check "a vhost-user backend, $name: one line" one_line "$text"
+}
+head -c 1000 /dev/zero >flat
+head -c 65536 /dev/zero >disk
+"$minivmm-vhost-user" --device rng --socket-path rng.sock 2>backend &
+"$minivmm-vhost-user" --device blk --disk path=disk --socket-path blk.sock 2>backend &
+# One that listens and says nothing, and one that went and left its socket.
+python3 -c '
+import socket, time
+silent, gone = (socket.socket(socket.AF_UNIX) for _ in range(2))
+silent.bind("silent.sock"), gone.bind("gone.sock")
+silent.listen(), gone.close()
+open("ready", "w").close()
+time.sleep(60)' &
+check "backends are there" wait_for test -S rng.sock -a -S blk.sock -a -e ready
+check "the tree with a device of a backend" tree --no-rng --vhost-user rng,socket=rng.sock
+check "has its transport" test "$(grep -c 'compatible = "virtio,mmio"' tree.dts)" = 1
+check "and with one on PCI" tree --no-rng --vhost-user blk,socket=blk.sock,bus=pci
+check "the bus" test "$(grep -c 'compatible = "virtio,mmio"' tree.dts)$(grep -c 'pcie@4010000000 {' tree.dts)" = 01
+refused "no socket" 'socket=none.sock: connecting: No such file or directory; start the backend first' rng,socket=none.sock
+refused "not a socket" 'socket=flat: connecting: Socket operation on non-socket; name the socket' rng,socket=flat
+refused "gone" 'socket=gone.sock: connecting: Connection refused; start the backend first' rng,socket=gone.sock
+refused "silent" 'socket=silent.sock: GET_FEATURES: the peer does not answer' rng,socket=silent.sock
+refused "rng, not blk" "configuration; is it a backend of another type?" blk,socket=rng.sock
+refused "blk, not rng" 'it offers features that no such device has; is it a backend of another type?' rng,socket=blk.sock
+refused "few queues" 'socket=blk.sock: it has 1 queue, fewer than 2' blk,socket=blk.sock,queues=2
+refused "no ring_packed" 'it does not offer feature 34 (ring_packed), which features= asks for' \
+	blk,socket=blk.sock,features=+ring_packed
+# What the monitor itself needs is more than 5, whatever this shell has open.
+limit=$(ulimit -Sn)
+for descriptors in 6 8; do
+	ulimit -Sn "$descriptors"
+	user rng,socket=rng.sock
+	ulimit -Sn "$limit"
+	check "a vhost-user backend and $descriptors descriptors: status 69" status_is 69
+	check "a vhost-user backend and $descriptors descriptors: one line" one_line 'socket=rng.sock: .*Too many open files'
+done
+# shellcheck disable=SC2046
+kill $(jobs -p)
+
 if [ "$(uname -m)" != aarch64 ]; then
 	# With or without /dev/kvm: the one of this machine cannot run aarch64 guests.
 	head -c 1000 /dev/zero >flat

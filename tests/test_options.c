@@ -121,6 +121,29 @@ static const struct refusal refusals[] = {
 	{ { "--rng", "source=" }, "--rng: source=: write a text that is not empty" },
 	{ { "--rng", "source=a,source=b" }, "--rng: source is given twice" },
 	{ { "--rng", "source=a," }, "--rng: unknown key \"\"; it takes source, features" },
+	{ { "--vhost-user", "" }, "--vhost-user : write rng, blk, fs, vsock, net or id=N first" },
+	{ { "--vhost-user", "disk,socket=x" }, "--vhost-user disk: write rng, blk, fs, vsock, net or id=N first" },
+	{ { "--vhost-user", "id,socket=x" }, "--vhost-user id: write rng, blk," },
+	{ { "--vhost-user", "socket=x" }, "--vhost-user socket=x: write rng, blk," },
+	{ { "--vhost-user", "rng" }, "--vhost-user rng: socket=PATH is missing" },
+	{ { "--vhost-user", "rng,queues=1" }, "--vhost-user: socket=... is missing" },
+	{ { "--vhost-user", "rng,socket=x,queues=2" }, "--vhost-user: queues=2: write a number from 1 to 1" },
+	{ { "--vhost-user", "blk,socket=x,queues=0" }, "--vhost-user: queues=0: write a number from 1 to 16" },
+	{ { "--vhost-user", "blk,socket=x,queues=17" }, "--vhost-user: queues=17: write a number from 1 to 16" },
+	{ { "--vhost-user", "blk,socket=x,queue-size=100" }, "--vhost-user: queue-size=100: write a power of 2" },
+	{ { "--vhost-user", "blk,socket=x,queue-size=65536" }, "--vhost-user: queue-size=65536: write a power of 2" },
+	{ { "--vhost-user", "blk,socket=x,reconnect=3601" }, "reconnect=3601: write a number from 0 to 3600" },
+	{ { "--vhost-user", "blk,socket=x,tag=t" }, "--vhost-user: tag: a device of type blk has none" },
+	{ { "--vhost-user", "blk,socket=x,id=3" }, "--vhost-user: id: a device of type blk has none" },
+	{ { "--vhost-user", "id=0,socket=x" }, "--vhost-user: id=0: write a number from 1 to 255" },
+	{ { "--vhost-user", "id=256,socket=x" }, "--vhost-user: id=256: write a number from 1 to 255" },
+	{ { "--vhost-user", "id=5,socket=x,config-size=257" }, "config-size=257: write a number from 0 to 256" },
+	{ { "--vhost-user", "fs,socket=x" }, "--vhost-user fs: tag=NAME is missing" },
+	{ { "--vhost-user", "fs,socket=x,tag=1234567890123456789012345678901234567" }, "too long, a tag has up to 36" },
+	{ { "--vhost-user", "net,socket=x,mac=52:54:00:12:34" }, "--vhost-user: mac=52:54:00:12:34: write an address" },
+	{ { "--vhost-user", "net,socket=x,mac=53:54:00:12:34:56" }, "write an address of one station" },
+	{ { "--vhost-user", "net,socket=x,mac=52:54:00:12:34:567" }, "write an address of one station" },
+	{ { "--vhost-user", "rng,socket=x,features=+64" }, "--vhost-user: features: no \"+64\"" },
 	{ { "--kvm", "ioeventfd" }, "--kvm: ioeventfd=: write on or off" },
 	{ { "--kvm", "irqfd=0" }, "--kvm: irqfd=0: write on or off" },
 	{ { "--kvm", "ioeventfs=off" },
@@ -265,7 +288,9 @@ static void disks(void)
 			 "path=two,cache=writethrough,logical=4096,physical=16K,id=abc,aio=io_uring"),
 		0);
 	CHECK_EQ(o.disk_count, 2);
-	CHECK_EQ(o.rng_slot, 1);
+	CHECK_EQ(o.disks[0].place.order, 1);
+	CHECK_EQ(o.rng_place.order, 2);
+	CHECK_EQ(o.disks[1].place.order, 3);
 	CHECK_STR(o.disks[0].file.path, "one");
 	CHECK(o.disks[0].file.read_only && o.disks[0].file.direct && !o.disks[0].write_through && !o.disks[0].id);
 	CHECK_EQ(o.disks[0].file.aio, BLOCK_AIO_THREADS);
@@ -294,6 +319,66 @@ static void disks(void)
 	}
 	CHECK_EQ(options_parse(&o, argc, argv, &error), -1);
 	CHECK_HAS(error.text, "--disk: there is room for 30 disks");
+}
+
+static void vhost_users(void)
+{
+	static char program[] = "minivmm", kernel[] = "--kernel=k", option[] = "--vhost-user";
+	char many[9][24];
+	char *argv[2 + 2 * 9] = { program, kernel };
+	const struct vhost_user_device_options *u;
+	struct error error = { .status = STATUS_OK };
+	struct options o;
+	int argc = 2;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--vhost-user", "rng,socket=/r,features=+ring_packed,-63", "--disk",
+			 "path=one", "--vhost-user", "blk,socket=/b,queues=4,queue-size=64,reconnect=2,bus=pci",
+			 "--vhost-user", "fs,socket=/f,tag=home,queues=2"),
+		0);
+	CHECK_EQ(o.vhost_user_count, 3);
+	u = &o.vhost_users[0];
+	CHECK_STR(u->socket, "/r");
+	CHECK_STR(u->kind.name, "vhost-user-rng");
+	CHECK_EQ(u->kind.device_id, 4);
+	CHECK_EQ(u->kind.queue_count, 1);
+	CHECK_EQ(u->features.on, 1ULL << 34);
+	CHECK_EQ(u->features.off, 1ULL << 63);
+	CHECK_EQ(u->place.order, 1);
+	CHECK_EQ(u->place.bus, TRANSPORT_MMIO);
+	u = &o.vhost_users[1];
+	CHECK_EQ(u->kind.device_id, 2);
+	CHECK_EQ(u->kind.queue_count, 4);
+	CHECK_EQ(u->kind.queue_size, 64);
+	CHECK_EQ(u->kind.config_size, 60);
+	CHECK(u->kind.needs_config && !u->kind.config);
+	CHECK_EQ(u->reconnect, 2);
+	CHECK_EQ(u->place.order, 3);
+	CHECK_EQ(u->place.slot, 1);
+	u = &o.vhost_users[2];
+	CHECK_EQ(u->kind.device_id, 26);
+	CHECK_EQ(u->kind.queue_count, 3);
+	CHECK_EQ(u->kind.config_size, 40);
+	CHECK(u->kind.config && !memcmp(u->kind.config, "home\0\0\0\0", 8));
+	CHECK_EQ(((const uint8_t *)u->kind.config)[36], 2);
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--vhost-user", "id=7,socket=/x,queues=3,config-size=8",
+			 "--vhost-user", "net,socket=/n,mac=52:54:00:12:34:56", "--vhost-user", "vsock,socket=/v"),
+		0);
+	CHECK_EQ(o.vhost_users[0].kind.device_id, 7);
+	CHECK_EQ(o.vhost_users[0].kind.queue_count, 3);
+	CHECK_EQ(o.vhost_users[0].kind.config_size, 8);
+	CHECK_EQ(o.vhost_users[1].kind.queue_count, 2);
+	CHECK_EQ(o.vhost_users[1].kind.own, 1 << 5);
+	CHECK(o.vhost_users[1].kind.config && !memcmp(o.vhost_users[1].kind.config, "\x52\x54\x00\x12\x34\x56", 6));
+	CHECK_EQ(o.vhost_users[2].kind.unserved, 1);
+
+	for (int i = 0; i < 9; i++) {
+		snprintf(many[i], sizeof(many[i]), "rng,socket=/%d", i);
+		argv[argc++] = option;
+		argv[argc++] = many[i];
+	}
+	CHECK_EQ(options_parse(&o, argc, argv, &error), -1);
+	CHECK_HAS(error.text, "--vhost-user: there is room for 8 devices");
 }
 
 static void actions(void)
@@ -520,6 +605,7 @@ static const struct test tests[] = {
 	TEST(consoles),
 	TEST(last_one_counts),
 	TEST(disks),
+	TEST(vhost_users),
 	TEST(actions),
 	TEST(help_fits_a_screen),
 	TEST(sizes),

@@ -40,6 +40,25 @@ static void mmio_by_default(void)
 	CHECK(!o.pci);
 }
 
+/* 32 of them, whatever they are given to. */
+static void mmio_slots_run_out(void)
+{
+	static char program[] = "minivmm", kernel[] = "--kernel=k", disk[] = "--disk", user[] = "--vhost-user";
+	char text[32][24];
+	char *argv[2 + 2 * 32] = { program, kernel };
+	struct options o;
+	struct error error = { 0 };
+	int argc = 2;
+
+	for (int i = 0; i < 32; i++) {
+		argv[argc++] = i < 26 ? disk : user;
+		snprintf(text[i], sizeof(text[i]), i < 26 ? "path=%d" : "blk,socket=/%d", i);
+		argv[argc++] = text[i];
+	}
+	CHECK_EQ(options_parse(&o, argc, argv, &error), -1);
+	CHECK_HAS(error.text, "--vhost-user: no virtio-mmio slot is left, there are 32");
+}
+
 static void slots_in_order(void)
 {
 	struct options o;
@@ -199,6 +218,7 @@ static void refused(void)
 
 static const struct test tests[] = {
 	TEST(mmio_by_default),
+	TEST(mmio_slots_run_out),
 	TEST(slots_in_order),
 	TEST(one_by_one),
 	TEST(serial_ports),

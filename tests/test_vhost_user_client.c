@@ -378,7 +378,7 @@ static void no_backend(void)
 {
 	CHECK_EQ(vhost_user_client_open(&client, "/nonexistent/x", ALL, &clock_host, PATIENCE), -ENOENT);
 	CHECK_STR(client.why, "connecting: No such file or directory");
-	CHECK_EQ(vhost_user_client_open(&client, "/dev/null", ALL, &clock_host, PATIENCE), -ECONNREFUSED);
+	CHECK_EQ(vhost_user_client_open(&client, "/dev/null", ALL, &clock_host, PATIENCE), -ENOTSOCK);
 	CHECK_EQ(vhost_user_client_open(&client, "", ALL, &clock_host, PATIENCE), -EINVAL);
 	CHECK_EQ(client.fd, -1);
 }

@@ -4,7 +4,7 @@
  * adjacent lines, so that the tree cannot drift from the machine. Not the machine's life, its RAM or its CPUs (machine.h).
  *
  * board.c has the platform's devices and the tree, board_virtio.c virtio devices and the transport each is reached by,
- * board_pci.c the PCI host bridge, board_serial.c the console and other serial ports.
+ * board_vhost_user.c those that other programs serve, board_pci.c the PCI host bridge, board_serial.c the console and other serial ports.
  */
 #ifndef MINIVMM_BOARD_H
 #define MINIVMM_BOARD_H
@@ -29,6 +29,7 @@
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
 #include "virtio/rng.h"
+#include "virtio/vhost_user.h"
 
 struct machine_config;
 
@@ -43,6 +44,12 @@ struct board_transport {
 
 struct board_disk {
 	struct virtio_blk blk;
+	struct board_transport transport;
+	bool up;
+};
+
+struct board_vhost_user {
+	struct virtio_vhost_user d;
 	struct board_transport transport;
 	bool up;
 };
@@ -71,6 +78,7 @@ struct board {
 	struct virtio_rng rng;
 	struct board_transport rng_transport;
 	struct board_disk *disks; /* as many as there are options for */
+	struct board_vhost_user *vhost_users; /* likewise */
 	struct mirror *mirror; /* of all virtio-mmio registers; NULL: reads exit */
 	unsigned int mmio_count; /* virtio-mmio transports handed out, from the highest slot down */
 };
@@ -102,5 +110,11 @@ void board_destroy_pci(struct board *board);
 /* In the order of the command line, which is the order of the guest's names for them. */
 must_check int board_place_virtio(struct board *board, struct error *error);
 void board_destroy_virtio(struct board *board);
+/* v on the bus that place says. */
+must_check int board_place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
+	const struct place_options *place, const struct feature_options *features, struct error *error);
+void board_destroy_transport(struct board_transport *transport);
+must_check int board_place_vhost_user(struct board *board, unsigned int i, struct error *error);
+void board_destroy_vhost_user(struct board *board, unsigned int i);
 
 #endif

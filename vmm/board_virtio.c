@@ -53,18 +53,19 @@ static int place_pci(struct board *board, struct board_transport *transport, str
 	return 0;
 }
 
-static int place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
+int board_place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
 	const struct place_options *place, const struct feature_options *features, struct error *error)
 {
 	v->report = report;
-	v->features_on = features->on;
-	v->features_off = features->off;
+	/* A device may have left some out already. */
+	v->features_on |= features->on;
+	v->features_off |= features->off;
 	trace_watch(board->config->trace, v);
 	return place->bus == TRANSPORT_PCI ? place_pci(board, transport, v, place->slot, error)
 					   : place_mmio(board, transport, v, error);
 }
 
-static void destroy_transport(struct board_transport *transport)
+void board_destroy_transport(struct board_transport *transport)
 {
 	switch (transport->up) {
 	case TRANSPORT_MMIO: virtio_mmio_destroy(&transport->mmio); break;
@@ -82,7 +83,7 @@ static int place_rng(struct board *board, struct error *error)
 	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, config->entropy), "virtio-rng", error))
 		return -1;
 	board->rng_up = true;
-	return place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,
+	return board_place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,
 		&config->options->rng_features, error);
 }
 
@@ -101,36 +102,54 @@ static int place_disk(struct board *board, unsigned int i, struct error *error)
 		    "virtio-blk", error))
 		return -1;
 	disk->up = true;
-	return place_transport(board, &disk->transport, &disk->blk.v, &given->place, &given->features, error);
+	return board_place_transport(board, &disk->transport, &disk->blk.v, &given->place, &given->features, error);
+}
+
+/* Those that stand at one place of the command line: one device, or none. */
+static int place_at(struct board *board, unsigned int order, struct error *error)
+{
+	const struct options *options = board->config->options;
+
+	if (options->rng_place.order == order && place_rng(board, error))
+		return -1;
+	for (unsigned int i = 0; i < options->disk_count; i++)
+		if (options->disks[i].place.order == order && place_disk(board, i, error))
+			return -1;
+	for (unsigned int i = 0; i < options->vhost_user_count; i++)
+		if (options->vhost_users[i].place.order == order && board_place_vhost_user(board, i, error))
+			return -1;
+	return 0;
 }
 
 int board_place_virtio(struct board *board, struct error *error)
 {
 	const struct options *options = board->config->options;
 
-	board->disks = calloc(options->disk_count ? options->disk_count : 1, sizeof(*board->disks));
-	if (!board->disks)
+	/* One more than there may be: calloc of nothing may give nothing. */
+	board->disks = calloc(options->disk_count + 1, sizeof(*board->disks));
+	board->vhost_users = calloc(options->vhost_user_count + 1, sizeof(*board->vhost_users));
+	if (!board->disks || !board->vhost_users)
 		return error_set(error, STATUS_HOST, "out of memory");
-	for (unsigned int i = 0; i <= options->disk_count; i++) {
-		if (i == options->rng_slot && place_rng(board, error))
+	for (unsigned int order = 0; order <= options->placed; order++)
+		if (place_at(board, order, error))
 			return -1;
-		if (i < options->disk_count && place_disk(board, i, error))
-			return -1;
-	}
 	return 0;
 }
 
 void board_destroy_virtio(struct board *board)
 {
+	for (unsigned int i = 0; board->vhost_users && i < board->config->options->vhost_user_count; i++)
+		board_destroy_vhost_user(board, i);
+	free(board->vhost_users);
 	for (unsigned int i = 0; board->disks && i < board->config->options->disk_count; i++) {
 		struct board_disk *disk = &board->disks[i];
 
-		destroy_transport(&disk->transport);
+		board_destroy_transport(&disk->transport);
 		if (disk->up)
 			virtio_blk_destroy(&disk->blk);
 	}
 	free(board->disks);
-	destroy_transport(&board->rng_transport);
+	board_destroy_transport(&board->rng_transport);
 	if (board->rng_up)
 		virtio_rng_destroy(&board->rng);
 }

@@ -4,9 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "board.h"
 #include "core/bus.h"
@@ -24,6 +26,7 @@ struct machine {
 	void *ram_map; /* RAM with room to align it: ram_map_size bytes */
 	size_t ram_map_size;
 	uint8_t *ram;
+	int ram_fd; /* -1: no other process may see RAM */
 	struct boot_info boot;
 	struct board board;
 
@@ -55,6 +58,36 @@ static bool machine_busy(const struct accel_machine *hooks)
 	return board_busy(&machine->board);
 }
 
+/*
+ * In the place of RAM that is this process' alone: a file that backends map too. They cannot cut it short under us.
+ * 0, or -1 with *error.
+ */
+static int share_ram(struct machine *machine, struct error *error)
+{
+	uint64_t size = machine->config->options->memory;
+
+	machine->ram_fd = memfd_create("minivmm RAM", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (machine->ram_fd < 0 || ftruncate(machine->ram_fd, (off_t)size) ||
+		fcntl(machine->ram_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ||
+		mmap(machine->ram, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+			machine->ram_fd, 0) == MAP_FAILED)
+		return error_set(error, STATUS_HOST, "--memory: the host does not give %llu MiB to share: %s",
+			size / MiB, strerror(errno));
+	return 0;
+}
+
+static void free_ram(struct machine *machine)
+{
+	if (machine->ram_map)
+		munmap(machine->ram_map, machine->ram_map_size);
+	if (machine->ram_fd < 0)
+		return;
+	/* Backends have it mapped until they are given the next life's. */
+	(void)fallocate(machine->ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		(off_t)machine->config->options->memory);
+	close(machine->ram_fd);
+}
+
 /* Lazily touched and never swapped in by us: the guest's first access takes the page. */
 static int create_ram(struct machine *machine, struct error *error)
 {
@@ -71,9 +104,12 @@ static int create_ram(struct machine *machine, struct error *error)
 			strerror(errno));
 	}
 	machine->ram = (uint8_t *)ALIGN_UP((uintptr_t)machine->ram_map, RAM_ALIGN);
+	if (machine->config->options->vhost_user_count && share_ram(machine, error))
+		return -1;
 	/* On hosts that give huge pages to who asks; a kernel without any refuses, and is as good as it was. */
 	(void)madvise(machine->ram, size, MADV_HUGEPAGE);
 	region.host = machine->ram;
+	region.fd = machine->ram_fd;
 	ret = mem_add(&machine->mem, &region);
 	assert(!ret);
 	return 0;
@@ -120,6 +156,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
 		return NULL;
 	}
 	machine->config = config;
+	machine->ram_fd = -1;
 	machine->hooks = (struct accel_machine){
 		.bus = &machine->bus,
 		.loop = config->loop,
@@ -144,8 +181,7 @@ void machine_destroy(struct machine *machine)
 	board_destroy(&machine->board);
 	if (machine->accel)
 		machine->accel->ops->destroy(machine->accel);
-	if (machine->ram_map)
-		munmap(machine->ram_map, machine->ram_map_size);
+	free_ram(machine);
 	pthread_mutex_destroy(&machine->end_lock);
 	free(machine);
 }

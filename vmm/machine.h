@@ -21,6 +21,8 @@
 #include "stats.h"
 #include "trace.h"
 
+struct vhost_users;
+
 /* What outlives a machine; everything is the caller's. */
 struct machine_config {
 	const struct options *options;
@@ -31,6 +33,7 @@ struct machine_config {
 	struct chardev *const *serials; /* options->serial_count of them */
 	struct entropy *entropy; /* NULL: no rng device */
 	struct block *const *disks; /* options->disk_count of them, open */
+	struct vhost_users *vhost_users; /* connected */
 	struct loop *loop;
 	pthread_mutex_t *lock; /* the machine lock, which loop was made with */
 	struct trace *trace; /* NULL: not traced */

@@ -26,6 +26,7 @@
 #include "machine.h"
 #include "term.h"
 #include "trace.h"
+#include "vhost_users.h"
 #include "write_file.h"
 
 struct session {
@@ -42,6 +43,7 @@ struct session {
 	bool entropy_open;
 	struct block *disks[OPTIONS_MAX_DISKS];
 	unsigned int disk_count; /* open */
+	struct vhost_users vhost_users;
 	struct loop_source signals; /* a signalfd */
 	bool asked_to_end; /* the power key has been pressed for the user once */
 	bool killed; /* ended from outside */
@@ -271,6 +273,7 @@ static void close_session(struct session *session)
 		loop_del(&session->loop, &session->signals);
 		close(session->signals.fd);
 	}
+	vhost_users_close(&session->vhost_users);
 	while (session->disk_count)
 		block_destroy(session->disks[--session->disk_count]);
 	loop_destroy(&session->loop);
@@ -296,11 +299,15 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.serials = session->consoles.streams,
 		.entropy = session->entropy_open ? &session->entropy : NULL,
 		.disks = session->disks,
+		.vhost_users = &session->vhost_users,
 		.loop = &session->loop,
 		.lock = &session->lock,
 		.trace = session->trace,
 	};
 	trace_life(session->trace);
+	/* Also those that left in an earlier life. */
+	if (vhost_users_connect(&session->vhost_users, session->options, error))
+		return NULL;
 	return machine_create(config, error);
 }
 

@@ -12,6 +12,7 @@
 #include "options_console.h"
 #include "options_device.h"
 #include "options_place.h"
+#include "options_vhost_user.h"
 
 struct row {
 	const char *name; /* NULL: a heading */
@@ -154,6 +155,21 @@ static int set_disk(struct options *options, const struct row *row, char *value,
 	return 0;
 }
 
+static int set_vhost_user(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	struct vhost_user_device_options *device = &options->vhost_users[options->vhost_user_count];
+
+	(void)row;
+	if (options->vhost_user_count == OPTIONS_MAX_VHOST_USERS)
+		return error_set(
+			error, STATUS_USAGE, "--vhost-user: there is room for %d devices", OPTIONS_MAX_VHOST_USERS);
+	if (vhost_user_device_parse(device, value, error))
+		return -1;
+	note_order(options, &device->place);
+	options->vhost_user_count++;
+	return 0;
+}
+
 static int set_serial(struct options *options, const struct row *row, char *value, struct error *error)
 {
 	(void)row;
@@ -260,13 +276,16 @@ static const struct row rows[] = {
 		"helps)",
 		set_console },
 	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },
-	{ "serial", "pci,...", "a PCI serial port: addr=SLOT; pty (default), stdio,\nfile=PATH or unix=PATH",
-		set_serial },
+	{ "serial", "pci,...", "PCI serial port: addr=N; pty, stdio, file=PATH, unix=PATH", set_serial },
 	{ "disk", "path=FILE,...",
 		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
 		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
 		"aio=io_uring|threads|sync,\nfeatures=+ring_packed,-event_idx",
 		set_disk },
+	{ "vhost-user", "T,...",
+		"another program's device: rng, blk, fs, vsock, net, id=N;\nsocket=PATH, queues=N, queue-size=N, "
+		"reconnect=SECONDS",
+		set_vhost_user },
 	{ "transport", "mmio|pci", "bus of virtio devices (default mmio); one: bus=, addr=N", set_transport },
 	{ "mmio-ack", "HOW", "exact, or lazy: InterruptACK without an exit", set_mmio_ack },
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
@@ -276,8 +295,7 @@ static const struct row rows[] = {
 	{ "dump-dtb", "FILE", "write the device tree to FILE and exit", set_path, FIELD(dump_dtb) },
 	{ "qtest", "WHERE", "no CPUs: QEMU's qtest at unix:PATH, stdio or fd:N", set_qtest },
 	{ "stats", NULL, "count exits and register accesses, print them at the end", set_true, FIELD(stats) },
-	{ "boot-report", NULL, "print at the end how long each phase took, and the ten\nregisters that took longest",
-		set_true, FIELD(boot_report) },
+	{ "boot-report", NULL, "print at the end how long each phase and register took", set_true, FIELD(boot_report) },
 	{ "trace", "FILE", "write a trace of exits and requests, for Perfetto", set_path, FIELD(trace) },
 	{ "trace-exits", NULL, "print each exit to user space as it happens", set_true, FIELD(trace_exits) },
 	{ "help", NULL, "print this and exit", set_action },

@@ -10,18 +10,23 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <linux/virtio_fs.h>
+#include <linux/virtio_net.h>
+
 #include "backend/block_file.h"
 #include "error.h"
+#include "virtio/vhost_user.h"
 
 #define OPTIONS_MAX_CPUS    123 /* GICR window of the memory map holds 123 redistributors; GICv2 is checked when known */
 #define OPTIONS_MIN_MEMORY  (2 * MiB) /* a bare-metal program at RAM + 0x80000 and its device tree */
 #define OPTIONS_MAX_MEMORY  (255 * GiB) /* RAM at 0x4000_0000 ends below the PCI ECAM at 0x40_1000_0000 */
 #define OPTIONS_MEMORY_STEP (64 * KiB) /* the largest page of an arm64 host: what works on one works on all */
 
-#define OPTIONS_MAX_DISKS   30 /* of 32 virtio-mmio slots: one is virtio-rng's, one is left for another device */
-#define OPTIONS_MAX_QUEUES  16 /* of one disk: what VIRTIO_BLK_MAX_QUEUES allows */
-#define OPTIONS_MAX_SERIALS 4 /* Linux's CONFIG_SERIAL_8250_NR_UARTS as most have it */
-#define OPTIONS_MAX_DISK_ID 20 /* bytes of a serial number: VIRTIO_BLK_ID_BYTES */
+#define OPTIONS_MAX_DISKS	30 /* of 32 virtio-mmio slots: one is virtio-rng's, one is left for another device */
+#define OPTIONS_MAX_QUEUES	16 /* of one disk: what VIRTIO_BLK_MAX_QUEUES allows */
+#define OPTIONS_MAX_VHOST_USERS 8 /* a machine with more has no slots left for disks */
+#define OPTIONS_MAX_SERIALS	4 /* Linux's CONFIG_SERIAL_8250_NR_UARTS as most have it */
+#define OPTIONS_MAX_DISK_ID	20 /* bytes of a serial number: VIRTIO_BLK_ID_BYTES */
 
 /* CONSOLE_DEFAULT is what options_parse starts with and never leaves: the terminal, or with --qtest nowhere. */
 enum console_kind { CONSOLE_DEFAULT, CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_UNIX };
@@ -66,6 +71,19 @@ struct disk_options {
 	struct place_options place;
 };
 
+/* --vhost-user; the backend is met by vhost_users.h. */
+struct vhost_user_device_options {
+	const char *socket;
+	struct vhost_user_kind kind; /* its config is below, or NULL */
+	union {
+		struct virtio_fs_config fs;
+		struct virtio_net_config net;
+	} config;
+	unsigned int reconnect; /* seconds between two tries; 0: a backend that is lost is lost for good */
+	struct feature_options features;
+	struct place_options place;
+};
+
 /* --serial pci. */
 struct serial_options {
 	struct console_options console; /* default CONSOLE_PTY */
@@ -86,9 +104,10 @@ struct options {
 	const char *rng_source; /* NULL: getrandom */
 	struct feature_options rng_features;
 	struct place_options rng_place;
-	unsigned int rng_slot; /* disks in front of it on the command line, default 0 */
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	unsigned int disk_count;
+	struct vhost_user_device_options vhost_users[OPTIONS_MAX_VHOST_USERS];
+	unsigned int vhost_user_count;
 	unsigned int placed; /* devices with a place on the command line so far */
 	enum transport transport; /* of virtio devices without a bus=, default TRANSPORT_MMIO */
 	bool lazy_ack; /* default false; virtio-mmio's InterruptACK is a doorbell for nobody (--mmio-ack lazy, virtio/mmio.h) */

@@ -133,7 +133,6 @@ int rng_options_parse(struct options *options, char *value, struct error *error)
 	};
 
 	options->rng = true;
-	options->rng_slot = options->disk_count;
 	options->rng_features = (struct feature_options){ 0, 0 };
 	if (keyval_parse("--rng", value, keys, ARRAY_SIZE(keys), &text, error) ||
 		feature_options_parse("--rng", text.features, NULL, &options->rng_features, error) ||

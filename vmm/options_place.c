@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keyval.h"
+#include "layout.h"
 
 #define SLOT_LAST 31 /* of bus 0; slot 0 is the host bridge's */
 
@@ -61,6 +62,8 @@ static size_t collect(struct options *options, struct placed *all)
 		add(all, &count, "--rng", &options->rng_place);
 	for (unsigned int i = 0; i < options->disk_count; i++)
 		add(all, &count, "--disk", &options->disks[i].place);
+	for (unsigned int i = 0; i < options->vhost_user_count; i++)
+		add(all, &count, "--vhost-user", &options->vhost_users[i].place);
 	for (unsigned int i = 0; i < options->serial_count; i++)
 		add(all, &count, "--serial", &options->serials[i].place);
 	return count;
@@ -100,9 +103,9 @@ static int take_free(struct placed *device, const char **taken, struct error *er
 
 int place_options_settle(struct options *options, struct error *error)
 {
-	struct placed all[OPTIONS_MAX_DISKS + 1 + OPTIONS_MAX_SERIALS];
+	struct placed all[OPTIONS_MAX_DISKS + 1 + OPTIONS_MAX_VHOST_USERS + OPTIONS_MAX_SERIALS];
 	const char *taken[SLOT_LAST + 1] = { "host bridge" };
-	size_t count = collect(options, all);
+	size_t count = collect(options, all), mmio = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (all[i].place->bus == TRANSPORT_DEFAULT)
@@ -112,6 +115,12 @@ int place_options_settle(struct options *options, struct error *error)
 	for (size_t i = 0; i < count; i++) {
 		if (all[i].place->bus != TRANSPORT_PCI) {
 			options->mmio = true;
+			if (++mmio > LAYOUT_VIRTIO_COUNT)
+				return error_set(error, STATUS_USAGE,
+					"%s: no virtio-mmio slot is left, there are %d; put devices on the PCI bus "
+					"with "
+					"bus=pci",
+					all[i].option, LAYOUT_VIRTIO_COUNT);
 			continue;
 		}
 		options->pci = true;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -158,6 +159,7 @@ int vhost_user_client_open_fd(
 static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
 	int fd, err;
 
 	if (!*path || strlen(path) >= sizeof(addr.sun_path))
@@ -170,6 +172,9 @@ static int connect_to(const char *path)
 		return fd;
 	err = errno;
 	close(fd);
+	/* What connect says of any other file too. */
+	if (err == ECONNREFUSED && (stat(path, &st) || !S_ISSOCK(st.st_mode)))
+		err = ENOTSOCK;
 	return -err;
 }
 

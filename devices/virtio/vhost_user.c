@@ -19,6 +19,12 @@ static struct virtio_vhost_user *to_device(struct virtio *v)
 	return container_of(v, struct virtio_vhost_user, v);
 }
 
+/* Queues the backend has to do with. */
+static uint16_t served(const struct virtio_vhost_user *d)
+{
+	return d->kind->queue_count - d->kind->unserved;
+}
+
 /* The connection is over: the device can do nothing more for its driver. */
 static void lost(struct virtio_vhost_user *d)
 {
@@ -174,10 +180,10 @@ static int start(struct virtio *v)
 	int ret = d->connection.fd < 0 ? -ENOTCONN : 0;
 
 	if (!ret)
-		ret = vhost_user_client_set_features(&d->client, v->driver_features);
+		ret = vhost_user_client_set_features(&d->client, v->driver_features & d->client.features);
 	if (!ret)
 		ret = vhost_user_client_set_memory(&d->client, v->mem);
-	for (uint16_t i = 0; !ret && i < v->class->queue_count; i++)
+	for (uint16_t i = 0; !ret && i < served(d); i++)
 		if (v->queue[i].ready)
 			ret = start_queue(&d->queue[i]);
 	if (ret && d->client.fd < 0)
@@ -232,7 +238,9 @@ static bool notifier_pending(struct virtio *v, struct virtq *q)
 
 static uint64_t get_features(struct virtio *v)
 {
-	return to_device(v)->client.features & DEVICE_FEATURES;
+	const struct virtio_vhost_user *d = to_device(v);
+
+	return (d->client.features & DEVICE_FEATURES) | d->kind->own;
 }
 
 static void get_config(struct virtio *v, void *config)
@@ -240,14 +248,22 @@ static void get_config(struct virtio *v, void *config)
 	memcpy(config, to_device(v)->config, v->class->config_size);
 }
 
-/* 0, also when the backend has none to show, or -errno. */
+/* 0, -EOPNOTSUPP when the backend has none to show, or another -errno. */
 static int read_config(struct virtio_vhost_user *d)
 {
+	const struct vhost_user_kind *kind = d->kind;
 	int ret = 0;
 
-	if (d->class.config_size)
-		ret = vhost_user_client_get_config(&d->client, d->config, d->class.config_size);
-	return ret == -EOPNOTSUPP ? 0 : ret;
+	if (kind->config)
+		memcpy(d->config, kind->config, kind->config_size);
+	else if (kind->config_size)
+		ret = vhost_user_client_get_config(&d->client, d->config, kind->config_size);
+	/* The backend may be able to serve more queues than there are. */
+	if (kind->count_at) {
+		d->config[kind->count_at] = (uint8_t)kind->queue_count;
+		d->config[kind->count_at + 1] = (uint8_t)(kind->queue_count >> 8);
+	}
+	return ret;
 }
 
 static void set_config(struct virtio *v, const void *config, uint32_t offset, unsigned int size)
@@ -255,7 +271,7 @@ static void set_config(struct virtio *v, const void *config, uint32_t offset, un
 	struct virtio_vhost_user *d = to_device(v);
 	int ret;
 
-	if (d->connection.fd < 0)
+	if (d->connection.fd < 0 || d->kind->config)
 		return;
 	ret = vhost_user_client_set_config(&d->client, offset, (const uint8_t *)config + offset, size);
 	if (!ret)
@@ -294,20 +310,60 @@ static int open_queues(struct virtio_vhost_user *d)
 	return 0;
 }
 
-/* What the backend can do, in queues and features. */
+/* What the backend can do, in queues and features. NULL, or what is wrong with it. */
+static const char *find_fault(const struct virtio_vhost_user *d)
+{
+	const struct vhost_user_client *c = &d->client;
+
+	if (c->features & d->kind->foreign)
+		return "it offers features that no such device has; is it a backend of another type?";
+	if (!(c->features & VIRTIO_FEATURE(VIRTIO_F_VERSION_1)))
+		return "it does not offer VIRTIO_F_VERSION_1";
+	if (d->kind->needs_config && !(c->protocol & 1ULL << VHOST_USER_PROTOCOL_F_CONFIG))
+		return "it lacks VHOST_USER_PROTOCOL_F_CONFIG, so the device's configuration is not known; is it a "
+		       "backend of another type?";
+	return NULL;
+}
+
+/* What is no blk's and no vsock's. */
+static bool config_is_empty(const struct virtio_vhost_user *d)
+{
+	for (uint16_t i = 0; i < d->kind->config_size; i++)
+		if (d->config[i] && i != d->kind->count_at && i != d->kind->count_at + 1)
+			return false;
+	return true;
+}
+
 static int check_backend(struct virtio_vhost_user *d)
 {
 	struct vhost_user_client *c = &d->client;
+	unsigned int queues = served(d);
+	const char *fault = find_fault(d);
+	int ret;
 
-	if (c->queues && c->queues < d->class.queue_count) {
-		snprintf(c->why, sizeof(c->why), "it has %u queues, fewer than %u", c->queues, d->class.queue_count);
+	if (fault) {
+		snprintf(c->why, sizeof(c->why), "%s", fault);
 		return -EINVAL;
 	}
-	if (!(c->features & VIRTIO_FEATURE(VIRTIO_F_VERSION_1))) {
-		snprintf(c->why, sizeof(c->why), "it does not offer VIRTIO_F_VERSION_1");
+	/* Without VHOST_USER_PROTOCOL_F_MQ it does not say how many, and has as many as a device of its type has at least. */
+	if (c->queues ? c->queues < queues : queues > 1 && d->kind->count_at) {
+		snprintf(c->why, sizeof(c->why), "it has %u queue%s, fewer than %u", c->queues ? c->queues : 1,
+			c->queues > 1 ? "s" : "", queues);
 		return -EINVAL;
 	}
-	return read_config(d);
+	ret = read_config(d);
+	if (ret && ret != -EOPNOTSUPP)
+		return ret;
+	if (d->kind->needs_config && (ret || config_is_empty(d))) {
+		snprintf(c->why, sizeof(c->why),
+			"it does not show the %u bytes of such a device's configuration; is it a backend of another "
+			"type?",
+			d->kind->config_size);
+		return -EINVAL;
+	}
+	if (ret)
+		d->v.features_off |= d->kind->of_config;
+	return 0;
 }
 
 int virtio_vhost_user_init(
@@ -315,6 +371,7 @@ int virtio_vhost_user_init(
 {
 	int ret;
 
+	d->kind = kind;
 	d->class = vhost_user_class;
 	d->class.name = kind->name;
 	d->class.device_id = kind->device_id;
@@ -326,8 +383,12 @@ int virtio_vhost_user_init(
 	ret = virtio_init(&d->v, &d->class, loop, mem);
 	if (!ret)
 		ret = check_backend(d);
-	if (!ret)
+	if (!ret) {
 		ret = open_queues(d);
+		if (ret)
+			snprintf(
+				d->client.why, sizeof(d->client.why), "descriptors for its queues: %s", strerror(-ret));
+	}
 	d->connection.fd = d->client.fd;
 	/* It says nothing unasked: what is to be heard of it is its end. */
 	if (!ret)
@@ -338,8 +399,18 @@ int virtio_vhost_user_init(
 		return ret;
 	}
 	/* The driver has what both can: the core its own, the backend its own. No doorbell matches a value that varies. */
-	d->v.features_off = ~d->client.features | VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA);
+	d->v.features_off |=
+		(~d->client.features & ~kind->own) | kind->never | VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA);
 	return 0;
+}
+
+void virtio_vhost_user_release(struct virtio_vhost_user *d, struct vhost_user_client *client)
+{
+	if (d->connection.fd >= 0)
+		loop_del(d->v.loop, &d->connection);
+	d->connection.fd = -1;
+	*client = d->client;
+	d->client = (struct vhost_user_client){ .fd = -1 };
 }
 
 void virtio_vhost_user_destroy(struct virtio_vhost_user *d)

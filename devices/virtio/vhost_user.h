@@ -13,10 +13,18 @@
 #include "backend/vhost_user_client.h"
 #include "virtio.h"
 
-/* What no message tells of a device. */
+/* What no message tells of a device. Features are masks of virtio feature bits. */
 struct vhost_user_kind {
 	const char *name; /* "vhost-user-rng": in messages and snapshots */
 	uint16_t device_id, queue_count, queue_size, config_size;
+	uint16_t unserved; /* queues at the end that no backend serves: what the driver puts there stays there */
+	uint16_t count_at; /* a 16-bit field of the configuration space that is to say queue_count; 0: there is none */
+	bool needs_config; /* a backend without a configuration space is not one of this kind */
+	const void *config; /* config_size bytes to show in the place of the backend's; NULL: the backend's */
+	uint64_t own; /* features that config is about, whatever the backend offers */
+	uint64_t never; /* not to be offered: the monitor lacks what they need */
+	uint64_t of_config; /* features about fields that are there only if the backend shows its configuration space */
+	uint64_t foreign; /* that no device of the kind has */
 };
 
 struct vhost_user_queue {
@@ -31,6 +39,7 @@ struct vhost_user_queue {
 
 struct virtio_vhost_user {
 	struct virtio v;
+	const struct vhost_user_kind *kind;
 	struct virtio_class class; /* with the kind's numbers */
 	struct vhost_user_client client;
 	struct loop_source connection; /* the client's, for its end; fd -1: it has ended */
@@ -44,6 +53,11 @@ struct virtio_vhost_user {
  */
 must_check int virtio_vhost_user_init(
 	struct virtio_vhost_user *d, const struct vhost_user_kind *kind, struct loop *loop, const struct mem *mem);
+/*
+ * Before it is destroyed: the connection becomes the caller's, for another device of the kind. Closed if it was lost.
+ * The device is reset, or was never started.
+ */
+void virtio_vhost_user_release(struct virtio_vhost_user *d, struct vhost_user_client *client);
 /* After the transport is gone or the device was reset. */
 void virtio_vhost_user_destroy(struct virtio_vhost_user *d);
 

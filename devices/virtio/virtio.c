@@ -44,6 +44,14 @@ int virtio_feature_bit(const char *name)
 	return -1;
 }
 
+const char *virtio_feature_name(unsigned int bit)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(core_features); i++)
+		if (core_features[i].bit == bit)
+			return core_features[i].name;
+	return NULL;
+}
+
 int virtio_init(struct virtio *v, const struct virtio_class *class, struct loop *loop, const struct mem *mem)
 {
 	assert(class->queue_notify && class->config_size <= VIRTIO_CONFIG_MAX);

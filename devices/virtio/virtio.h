@@ -172,6 +172,8 @@ void virtio_config_write(struct virtio *v, uint64_t offset, const void *buf, uns
  * own features have names of its own. -1: no such name.
  */
 int virtio_feature_bit(const char *name);
+/* That name of a bit; NULL: it has none. */
+const char *virtio_feature_name(unsigned int bit);
 
 /* For devices. */
 static inline bool virtio_has_feature(const struct virtio *v, unsigned int bit)
