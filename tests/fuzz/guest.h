@@ -25,13 +25,17 @@
 struct fuzz_guest_queue {
 	uint16_t size;
 	bool packed, event_idx;
-	uint16_t avail, next_desc; /* the available index, or a packed position with the wrap counter in bit 15; the next free one */
+	uint16_t avail,
+		next_desc; /* the available index, or a packed position with the wrap counter in bit 15; the next free one */
 	uint16_t used; /* how far the used ring was read */
 };
 
 struct fuzz_guest {
 	uint64_t base; /* of the registers: a virtio-mmio slot, or the BAR of a virtio-pci function */
-	bool pci;
+	bool pci, intx; /* intx: bring-up leaves MSI-X off */
+	uint64_t config; /* of a function: its configuration space */
+	unsigned int msix_cap; /* offset in there of its MSI-X capability; 0: it has none */
+	uint64_t bar[6]; /* where the monitor has put them; 0: there is none */
 	uint64_t features;
 	struct fuzz_guest_queue queue[FUZZ_GUEST_QUEUES];
 };
@@ -46,6 +50,8 @@ struct fuzz_buf {
 void fuzz_guest_status(uint8_t status);
 /* From reset to DRIVER_OK with what is offered and not in `without`, and every queue there is, of size entries (0: as many as offered). */
 void fuzz_guest_bring_up(uint64_t without, uint16_t size);
+/* The first part of it: the function's BARs where they were at first, decoded, and its messages set up. */
+void fuzz_guest_pci_bring_up(void);
 /* Sets up and enables one queue. */
 void fuzz_guest_queue(unsigned int index, uint16_t size);
 /* A chain in the ring of a queue that was set up, through an indirect table if `indirect`. Its head. */

@@ -84,9 +84,8 @@ void fuzz_late_add(const struct fuzz_op *op)
 	/* Behind those of before: the first of two is found first. */
 	while (*link)
 		link = &table.late[*link - 1].next;
-	table.late[at - 1] = (struct late){
-		.gpa = op->addr, .len = (uint32_t)op->len, .nth = op->nth, .data = op->data
-	};
+	table.late[at - 1] =
+		(struct late){ .gpa = op->addr, .len = (uint32_t)op->len, .nth = op->nth, .data = op->data };
 	*link = at;
 	table.known++;
 }

@@ -50,12 +50,15 @@ struct fuzz_device {
 	void (*host)(struct fuzz_machine *m, const struct fuzz_op *op);
 	/* Brings it up after whatever was before and has it do one request: NULL, or what did not work. NULL: nothing to ask for. */
 	const char *(*works)(struct fuzz_machine *m);
+	/* Puts one request of a good driver into a queue's ring: choices of an input say which. */
+	void (*request)(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4]);
 	/* What a device-specific header, which the device is about to load, may look like: choices of an input (shape.h). */
 	void (*shape_header)(uint8_t *buf, uint32_t len, const uint8_t choice[4]);
 	const struct fuzz_reg *regs; /* ended by one without a name */
 	const struct fuzz_range *ranges; /* ended by one of size 0 */
 	bool on_pci;
 	uint64_t own_features; /* of the device type, for bring-up to leave out */
+	uint32_t writes_itself; /* bytes of a chain that it writes neither by chain_write nor by its backend */
 	int variant; /* the device's own */
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "engine.h"
 
 #define STATUS_USAGE	64
@@ -154,6 +155,23 @@ static int list(int argc, char **argv)
 	return 0;
 }
 
+/* A process runs one target: the others have one of their own. */
+static int bench(int argc, char **argv)
+{
+	const struct fuzz_target *target = argc > 1 ? fuzz_target_find(argv[1]) : NULL;
+	struct fuzz_speed speed;
+
+	if (!target || !fuzz_can_bench(target)) {
+		fprintf(stderr, "minivmm-fuzz: --bench needs the name of a device's target; --list knows them\n");
+		return STATUS_USAGE;
+	}
+	fuzz_target_choose(target);
+	speed = fuzz_bench(target);
+	printf("%-20s %9.0f executions/s  reset %.2f us, %llu bytes\n", target->name, speed.per_second, speed.reset_us,
+		(unsigned long long)speed.copied);
+	return 0;
+}
+
 static int help(int argc, char **argv);
 
 /* What the first argument may be besides a target's name: argv[0] is it. */
@@ -162,6 +180,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "--list", "", "the targets' names", list },
+	{ "--bench", "TARGET", "how fast one of the devices' targets runs", bench },
 	{ "--help", "", "this", help },
 };
 

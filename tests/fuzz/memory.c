@@ -196,7 +196,8 @@ static void hook_load(struct mem_hook *hook, void *dst, void *src, size_t len)
 
 	(void)hook;
 	load.nth = fuzz_late_count(load.gpa, load.len);
-	if (!fuzz_late_find(&load, src) && fuzz_memory.feeder && fuzz_memory.feeder->feed(fuzz_memory.feeder, &load, src))
+	if (!fuzz_late_find(&load, src) && fuzz_memory.feeder &&
+		fuzz_memory.feeder->feed(fuzz_memory.feeder, &load, src))
 		fuzz_machine_fed(&load);
 	memcpy(dst, src, len);
 	fuzz_oracle_load(&load, dst);

@@ -8,5 +8,7 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_cmdline,
 	&fuzz_options,
 	&fuzz_vhost_user_options,
+	&fuzz_rng_mmio,
+	&fuzz_rng_pci,
 	&end,
 };

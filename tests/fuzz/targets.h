@@ -8,4 +8,7 @@
 /* parse_*.c: what reads a user's files and command line, and messages of other processes. */
 extern const struct fuzz_target fuzz_cmdline, fuzz_options, fuzz_vhost_user_options;
 
+/* device_*.c: hardware, at register level. */
+extern const struct fuzz_target fuzz_rng_mmio, fuzz_rng_pci;
+
 #endif

@@ -21,7 +21,7 @@ struct fuzz_world {
 	int error; /* positive errno, once */
 	uint64_t at_most; /* bytes, once; UINT64_MAX: all */
 	uint32_t again; /* times */
-	bool hold, at_once, gone;
+	bool hold, gone, at_once;
 	uint8_t data[FUZZ_WORLD_DATA];
 	uint32_t data_len;
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bench.h. */
+#include "bench.h"
+
+#include <time.h>
+
+#include "arena.h"
+#include "machine.h"
+#include "raw.h"
+
+#define ROUND 1000
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int fuzz_can_bench(const struct fuzz_target *target)
+{
+	return target->run == fuzz_raw_run;
+}
+
+struct fuzz_speed fuzz_bench(const struct fuzz_target *target)
+{
+	/* Bring-up, then one request and its kick: the first that op_request makes. */
+	static const uint8_t input[] = { 0, 0, 16, 0x01, 0, 20, 0, 20 };
+	double begin = seconds(), now = begin, resets = 0;
+	uint64_t runs = 0, reset = 0;
+
+	do {
+		for (unsigned int i = 0; i < ROUND; i++)
+			target->run(input, sizeof(input));
+		runs += ROUND;
+		now = seconds();
+	} while (now - begin < 1);
+	/* Of a machine that has just run, as each is. */
+	for (unsigned int round = 0; round < 20; round++) {
+		for (unsigned int i = 0; i < ROUND; i++) {
+			double before;
+
+			target->run(input, sizeof(input));
+			before = seconds();
+			fuzz_machine_reset();
+			resets += seconds() - before;
+			reset++;
+		}
+	}
+	return (struct fuzz_speed){
+		.per_second = (double)runs / (now - begin),
+		.reset_us = resets / (double)reset * 1e6,
+		.copied = fuzz_arena_copied(),
+	};
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtio devices as targets: device_rng.c, device_blk.c. */
+#ifndef MINIVMM_FUZZ_DEVICE_VIRTIO_H
+#define MINIVMM_FUZZ_DEVICE_VIRTIO_H
+
+#include "fuzz.h"
+#include "machine.h"
+
+extern const struct fuzz_reg fuzz_mmio_regs[], fuzz_pci_regs[];
+extern const struct fuzz_range fuzz_mmio_ranges[], fuzz_pci_ranges[];
+
+/* For build, once v is there: puts it on the device's transport, with every feature offered. */
+void fuzz_virtio_place(struct fuzz_machine *m, struct virtio *v);
+/* The host bridge. */
+struct pci_host *fuzz_pci_build(struct fuzz_machine *m);
+/* A target's start; its opaque is the struct fuzz_device. */
+void fuzz_virtio_start(const struct fuzz_target *target);
+
+#define FUZZ_ON_MMIO .regs = fuzz_mmio_regs, .ranges = fuzz_mmio_ranges
+#define FUZZ_ON_PCI  .regs = fuzz_pci_regs, .ranges = fuzz_pci_ranges, .on_pci = true
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The raw language: any bytes are a trace. Steps are read from the front of an input, what loads find from its end, so that a byte
+ * changed in one does not shift the other; they end where they meet.
+ *
+ *	byte 0	how guest memory is: enum fuzz_raw_mode
+ *	byte 1	features that bring-up does not accept (raw.c, left_out)
+ *	byte 2	queue size, as fuzz_shape_value
+ *	byte 3	steps: the opcode in the lower four bits, its variant in the upper; then its operands (raw.c, opcodes)
+ *	...
+ *	end	loads: see raw_feed.c
+ */
+#ifndef MINIVMM_FUZZ_RAW_H
+#define MINIVMM_FUZZ_RAW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FUZZ_RAW_HEADER 3
+
+/* Bits of byte 0. */
+enum fuzz_raw_mode {
+	FUZZ_RAW_FEED =
+		0x03, /* 0: loads find what is there; 1: what the input says, all of them; 2: every third; 3: descriptors and headers */
+	FUZZ_RAW_MEMORY = 0x04, /* there is memory at all addresses but the devices' */
+	FUZZ_RAW_CHECK = 0x08, /* in the end: does it still work? */
+	FUZZ_RAW_READ_ONLY = 0x10, /* the disk */
+	FUZZ_RAW_AT_ONCE = 0x20, /* the disk answers at once */
+	FUZZ_RAW_COLD = 0x40, /* the device is not brought up before the first step */
+	FUZZ_RAW_INTX = 0x80, /* bring-up of a PCI function leaves MSI-X alone */
+};
+
+/* Where an input is being read. */
+struct fuzz_raw {
+	const uint8_t *at, *end;
+};
+
+/* 0 past the end. */
+uint8_t fuzz_raw_take(struct fuzz_raw *in);
+uint64_t fuzz_raw_value(struct fuzz_raw *in, unsigned int bytes);
+/* From the end of it. */
+uint8_t fuzz_raw_last(struct fuzz_raw *in);
+
+/* Resets the machine, runs the input, checks what has to hold. */
+void fuzz_raw_run(const uint8_t *data, size_t size);
+
+/* raw_feed.c: from now on loads are fed from the end of the input. */
+void fuzz_raw_feed(struct fuzz_raw *in, unsigned int policy);
+
+#endif

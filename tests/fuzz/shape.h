@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Values worth trying, picked by bytes of an input: addresses at the ends of things, lengths of headers and of far too much,
+ * descriptors made of these. One byte of an input then is a descriptor's field, and a mutated byte another one that means something.
+ */
+#ifndef MINIVMM_FUZZ_SHAPE_H
+#define MINIVMM_FUZZ_SHAPE_H
+
+#include <stdint.h>
+
+#include <linux/virtio_ring.h>
+
+uint64_t fuzz_shape_value(uint8_t choice);
+uint64_t fuzz_shape_address(uint8_t choice);
+uint32_t fuzz_shape_length(uint8_t choice);
+/* choice: address, length, flags, next; for a ring of size entries. */
+struct vring_desc fuzz_shape_desc(const uint8_t choice[4], uint16_t size);
+
+#endif
