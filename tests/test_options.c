@@ -397,6 +397,27 @@ static void actions(void)
 	CHECK_EQ(PARSE(&o, &error, "--check", "--nonsense"), -1);
 }
 
+static void a_recorded_guest_runs_in_step(void)
+{
+	struct options o;
+	struct error error;
+	char first[] = "path=a", second[] = "path=b,aio=sync", third[] = "path=c,aio=threads";
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--disk", first, "--disk", second), 0);
+	CHECK_STR(o.record, "f");
+	CHECK(!o.ioeventfd && !o.mirror && o.irqfd);
+	CHECK_EQ(o.disks[0].file.aio, BLOCK_AIO_SYNC);
+	CHECK_EQ(o.disks[1].file.aio, BLOCK_AIO_SYNC);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--disk", third), -1);
+	CHECK_HAS(error.text, "--record: the guest runs in step with its disks");
+	CHECK_EQ(PARSE(&o, &error, "--record", "f", "--qtest", "stdio"), -1);
+	CHECK_HAS(error.text, "--record: with --qtest there is no guest");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--trace", "t"), -1);
+	CHECK_HAS(error.text, "--record and --trace");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--console-type", "8250"), -1);
+	CHECK_HAS(error.text, "--record: an 8250 is not recorded");
+}
+
 static void help_fits_a_screen(void)
 {
 	char *text = NULL, *line, *save;
@@ -607,6 +628,7 @@ static const struct test tests[] = {
 	TEST(disks),
 	TEST(vhost_users),
 	TEST(actions),
+	TEST(a_recorded_guest_runs_in_step),
 	TEST(help_fits_a_screen),
 	TEST(sizes),
 	TEST(numbers),

@@ -20,6 +20,7 @@
 #include "options.h"
 #include "stats.h"
 
+struct record;
 struct trace;
 
 /* Why a run came to its end. */
@@ -43,6 +44,7 @@ struct accel_machine {
 	/* Does the host still work for a device, so that the loop has more to do soon? Any thread, lock held. */
 	bool (*busy)(const struct accel_machine *machine);
 	struct trace *trace; /* NULL: not traced */
+	struct record *record; /* makes every access to the bus, where there is one; NULL: not recorded */
 };
 
 struct accel {

@@ -30,6 +30,7 @@ static int place_pl031(struct board *board, struct error *error)
 			    error))
 		return -1;
 	board->pl031_up = true;
+	record_device(board->config->record, "pl031");
 	dt_add_pl031(&board->dt, LAYOUT_PL031, LAYOUT_SPI_PL031);
 	return 0;
 }
@@ -42,6 +43,7 @@ static int place_pl061(struct board *board, struct error *error)
 			    error))
 		return -1;
 	board->pl061_up = true;
+	record_device(board->config->record, "pl061");
 	dt_add_pl061(&board->dt, LAYOUT_PL061, LAYOUT_SPI_PL061);
 	dt_add_power_key(&board->dt, PL061_POWER_KEY);
 	return 0;
@@ -52,6 +54,7 @@ static int place_exit(struct board *board, struct error *error)
 	if (board_placed(exit_reg_init(&board->exit, board->bus, LAYOUT_EXIT), "exit register", error))
 		return -1;
 	board->exit_up = true;
+	record_device(board->config->record, "exit");
 	dt_add_exit(&board->dt, LAYOUT_EXIT);
 	return 0;
 }

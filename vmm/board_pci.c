@@ -60,6 +60,7 @@ static int place_v2m(struct board *board, struct error *error)
 	if (board_placed(gicv2m_init(&board->v2m, &config), "GICv2M frame", error))
 		return -1;
 	board->v2m_up = true;
+	record_device(board->config->record, "gicv2m");
 	return 0;
 }
 
@@ -83,6 +84,8 @@ static int place_bridge(struct board *board, const struct windows *windows, stru
 	if (board_placed(pci_host_init(&board->pci, &config), "PCI host bridge", error))
 		return -1;
 	board->pci_up = true;
+	record_device(board->config->record, "pci ecam=0x%llx mem64=%d", (unsigned long long)windows->ecam,
+		windows->mem64.size != 0);
 	return 0;
 }
 

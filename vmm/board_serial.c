@@ -21,6 +21,7 @@ static int place_pl011(struct board *board, struct irq *irq, struct error *error
 		    pl011_init(&board->pl011, board->config->console, board->bus, LAYOUT_PL011, irq), "PL011", error))
 		return -1;
 	board->pl011_up = true;
+	record_device(board->config->record, "pl011");
 	dt_add_pl011(&board->dt, LAYOUT_PL011, LAYOUT_SPI_PL011);
 	return 0;
 }

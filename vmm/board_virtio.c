@@ -65,6 +65,19 @@ int board_place_transport(struct board *board, struct board_transport *transport
 					   : place_mmio(board, transport, v, error);
 }
 
+/* So that a replay can build the device again. */
+static void note_device(struct board *board, const struct board_transport *transport, struct virtio *v,
+	const char *name, const char *more)
+{
+	const char *bus = transport->up == TRANSPORT_PCI ? "pci" : "mmio";
+	unsigned int slot =
+		transport->up == TRANSPORT_PCI
+			? transport->pci.pci.slot
+			: (unsigned int)((transport->mmio.region.base - LAYOUT_VIRTIO) / LAYOUT_VIRTIO_SIZE);
+
+	record_virtio(board->config->record, v, name, bus, slot, more);
+}
+
 void board_destroy_transport(struct board_transport *transport)
 {
 	switch (transport->up) {
@@ -83,8 +96,24 @@ static int place_rng(struct board *board, struct error *error)
 	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, config->entropy), "virtio-rng", error))
 		return -1;
 	board->rng_up = true;
-	return board_place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,
-		&config->options->rng_features, error);
+	if (board_place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,
+		    &config->options->rng_features, error))
+		return -1;
+	note_device(
+		board, &board->rng_transport, &board->rng.v, "rng", config->options->lazy_ack ? "lazy=1" : "lazy=0");
+	return 0;
+}
+
+#define RECORD_MORE 160
+
+static void describe_disk(const struct board *board, unsigned int i, char more[RECORD_MORE])
+{
+	const struct disk_options *given = &board->config->options->disks[i];
+	const struct block *block = board->config->disks[i];
+
+	snprintf(more, RECORD_MORE, "lazy=%d size=%llu logical=%u physical=%u ro=%d queues=%u writethrough=%d id=%s",
+		board->config->options->lazy_ack, (unsigned long long)block->size, block->logical, block->physical,
+		block->read_only, (unsigned int)given->queues, given->write_through, given->id ? given->id : "");
 }
 
 static int place_disk(struct board *board, unsigned int i, struct error *error)
@@ -97,12 +126,17 @@ static int place_disk(struct board *board, unsigned int i, struct error *error)
 		.serial = given->id,
 	};
 	struct board_disk *disk = &board->disks[i];
+	char more[RECORD_MORE];
 
 	if (board_placed(virtio_blk_init(&disk->blk, config->loop, board->mem, config->disks[i], &options),
 		    "virtio-blk", error))
 		return -1;
 	disk->up = true;
-	return board_place_transport(board, &disk->transport, &disk->blk.v, &given->place, &given->features, error);
+	if (board_place_transport(board, &disk->transport, &disk->blk.v, &given->place, &given->features, error))
+		return -1;
+	describe_disk(board, i, more);
+	note_device(board, &disk->transport, &disk->blk.v, "blk", more);
+	return 0;
 }
 
 /* Those that stand at one place of the command line: one device, or none. */

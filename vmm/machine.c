@@ -128,6 +128,8 @@ static int build(struct machine *machine, struct error *error)
 	machine->accel = accel_open(config->options, &machine->hooks, error);
 	if (!machine->accel || create_ram(machine, error))
 		return -1;
+	if (config->record)
+		machine->mem.hook = record_life(config->record, &machine->mem);
 	if (machine->accel->doorbell)
 		bus_set_accel(&machine->bus, machine->accel->doorbell, machine->accel);
 	trace_phase(config->trace, "kernel and initrd into guest RAM");
@@ -164,6 +166,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
 		.ended = machine_ended,
 		.busy = machine_busy,
 		.trace = config->trace,
+		.record = config->record,
 	};
 	pthread_mutex_init(&machine->end_lock, NULL);
 	bus_init(&machine->bus);
@@ -186,6 +189,15 @@ void machine_destroy(struct machine *machine)
 	free(machine);
 }
 
+static int serve(struct machine *machine)
+{
+	struct loop *loop = machine->config->loop;
+
+	if (machine->accel->ops->serve)
+		return machine->accel->ops->serve(machine->accel);
+	return machine->config->record ? record_run(loop) : loop_run(loop);
+}
+
 enum run_end machine_run(struct machine *machine, int *exit_status, struct error *error)
 {
 	struct accel *accel = machine->accel;
@@ -196,7 +208,7 @@ enum run_end machine_run(struct machine *machine, int *exit_status, struct error
 		accel->ops->stop(accel);
 		return RUN_FAILED;
 	}
-	ret = accel->ops->serve ? accel->ops->serve(accel) : loop_run(machine->config->loop);
+	ret = serve(machine);
 	accel->ops->stop(accel);
 	if (ret) {
 		error_set(error, STATUS_INTERNAL, "the event loop failed: %s", strerror(-ret));
@@ -216,6 +228,7 @@ void machine_kill(struct machine *machine)
 
 void machine_press_power(struct machine *machine)
 {
+	record_event(machine->config->record, "power key");
 	pl061_press(&machine->board.pl061, PL061_POWER_KEY);
 }
 

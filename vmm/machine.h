@@ -18,6 +18,7 @@
 #include "error.h"
 #include "kernel.h"
 #include "options.h"
+#include "record.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -37,6 +38,7 @@ struct machine_config {
 	struct loop *loop;
 	pthread_mutex_t *lock; /* the machine lock, which loop was made with */
 	struct trace *trace; /* NULL: not traced */
+	struct record *record; /* NULL: not recorded */
 };
 
 struct machine;

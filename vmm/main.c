@@ -51,6 +51,10 @@ struct session {
 	struct stats *stats; /* NULL without --stats */
 	struct trace *trace; /* NULL without --trace and --boot-report */
 	FILE *trace_file; /* NULL without --trace */
+	struct record *record; /* NULL without --record; the three below are what it stands in front of */
+	struct entropy *recorded_entropy;
+	struct chardev *recorded_console;
+	struct block *recorded_disks[OPTIONS_MAX_DISKS];
 };
 
 /* One line, whatever the terminal's mode. */
@@ -241,6 +245,37 @@ static int finish_trace(struct session *session, int status)
 	return status == STATUS_OK ? (int)error.status : status;
 }
 
+/* Around everything that devices are about to be given. */
+static int open_record(struct session *session, struct error *error)
+{
+	if (!session->options->record)
+		return 0;
+	session->record = record_create(session->options->record, &session->loop, error);
+	if (!session->record)
+		return -1;
+	if (session->entropy_open)
+		session->recorded_entropy = record_entropy(session->record, &session->entropy);
+	for (unsigned int i = 0; i < session->disk_count; i++) {
+		session->recorded_disks[i] = record_disk(session->record, session->disks[i], error);
+		if (!session->recorded_disks[i])
+			return -1;
+	}
+	session->recorded_console = record_console(session->record, session->consoles.console.chardev, error);
+	return session->recorded_console ? 0 : -1;
+}
+
+/* The guest's status, unless that was fine and the recording is not. */
+static int finish_record(struct session *session, int status)
+{
+	struct error error = { .status = STATUS_OK };
+	int failed = record_finish(session->record, &error);
+
+	session->record = NULL;
+	if (failed)
+		(void)complain(&error);
+	return failed && status == STATUS_OK ? (int)error.status : status;
+}
+
 static int open_session(struct session *session, struct error *error)
 {
 	int ret;
@@ -262,12 +297,15 @@ static int open_session(struct session *session, struct error *error)
 		return error_set(error, STATUS_HOST, "cannot set up the event loop: %s", strerror(-ret));
 	if (open_disks(session, error) || watch_signals(session, error))
 		return -1;
-	return consoles_open(&session->consoles, session->options, &session->loop, quit, session, error);
+	if (consoles_open(&session->consoles, session->options, &session->loop, quit, session, error))
+		return -1;
+	return open_record(session, error);
 }
 
 /* In reverse, whatever was opened. */
 static void close_session(struct session *session)
 {
+	(void)finish_record(session, STATUS_OK);
 	consoles_close(&session->consoles);
 	if (session->signals.fd >= 0) {
 		loop_del(&session->loop, &session->signals);
@@ -304,6 +342,12 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.lock = &session->lock,
 		.trace = session->trace,
 	};
+	if (session->record) {
+		config->console = session->recorded_console;
+		config->entropy = session->recorded_entropy;
+		config->disks = session->recorded_disks;
+		config->record = session->record;
+	}
 	trace_life(session->trace);
 	/* Also those that left in an earlier life. */
 	if (vhost_users_connect(&session->vhost_users, session->options, error))
@@ -416,6 +460,7 @@ static int run(const struct options *options)
 	status = options->dump_dtb ? dump_dtb(&session) : run_session(&session);
 	if (session.trace)
 		status = finish_trace(&session, status);
+	status = finish_record(&session, status);
 	close_session(&session);
 	return status;
 }

@@ -271,10 +271,7 @@ static const struct row rows[] = {
 	{ "cpu-features", "LIST", "hide them: pmu=off,sve=off,pauth=off,steal-time=off", set_cpu_features },
 	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m", set_kvm },
 	{ .help = "Devices" },
-	{ "console", "WHERE",
-		"stdio, pty, file=PATH or unix=PATH (default stdio, where\nCtrl-A X quits and Ctrl-A H "
-		"helps)",
-		set_console },
+	{ "console", "WHERE", "stdio (default; Ctrl-A H helps), pty, file=PATH, unix=PATH", set_console },
 	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },
 	{ "serial", "pci,...", "PCI serial port: addr=N; pty, stdio, file=PATH, unix=PATH", set_serial },
 	{ "disk", "path=FILE,...",
@@ -297,6 +294,7 @@ static const struct row rows[] = {
 	{ "stats", NULL, "count exits and register accesses, print them at the end", set_true, FIELD(stats) },
 	{ "boot-report", NULL, "print at the end how long each phase and register took", set_true, FIELD(boot_report) },
 	{ "trace", "FILE", "write a trace of exits and requests, for Perfetto", set_path, FIELD(trace) },
+	{ "record", "FILE", "write all that reaches the devices, to be replayed", set_path, FIELD(record) },
 	{ "trace-exits", NULL, "print each exit to user space as it happens", set_true, FIELD(trace_exits) },
 	{ "help", NULL, "print this and exit", set_action },
 	{ "version", NULL, "print the version and exit", set_action },
@@ -374,6 +372,29 @@ static int parse_one(struct options *options, int *index, int argc, char **argv,
 	return row->set(options, row, value, error);
 }
 
+/* What would let something reach a device, or leave it, that a recording does not see in its place (record.h). */
+static int check_record(const struct options *options, struct error *error)
+{
+	if (!options->record)
+		return 0;
+	if (options->qtest)
+		return error_set(
+			error, STATUS_USAGE, "--record: with --qtest there is no guest to record; leave one out");
+	if (options->trace)
+		return error_set(error, STATUS_USAGE, "--record and --trace both watch the queues; leave one out");
+	if (options->console_type != CONSOLE_PL011 || options->serial_count)
+		return error_set(error, STATUS_USAGE,
+			"--record: an 8250 is not recorded; leave out --serial and --console-type 8250");
+	if (options->vhost_user_count)
+		return error_set(
+			error, STATUS_USAGE, "--record: what another program does is not seen; leave out --vhost-user");
+	for (unsigned int i = 0; i < options->disk_count; i++)
+		if (options->disks[i].file.aio != BLOCK_AIO_AUTO && options->disks[i].file.aio != BLOCK_AIO_SYNC)
+			return error_set(error, STATUS_USAGE,
+				"--record: the guest runs in step with its disks; leave aio= out, or write aio=sync");
+	return 0;
+}
+
 /* What one option cannot see alone. */
 static int check_together(const struct options *options, struct error *error)
 {
@@ -386,7 +407,7 @@ static int check_together(const struct options *options, struct error *error)
 	if (options->exec && options->initrd)
 		return error_set(error, STATUS_USAGE,
 			"--exec is run by the built-in initramfs and so cannot be had with --initrd; leave one out");
-	return console_options_check(options, error);
+	return console_options_check(options, error) || check_record(options, error) ? -1 : 0;
 }
 
 /* What depends on other options. */
@@ -400,6 +421,14 @@ static void settle_defaults(struct options *options)
 		options->console = (struct console_options){ CONSOLE_FILE, "/dev/null" };
 	else if (options->console.kind == CONSOLE_DEFAULT)
 		options->console.kind = CONSOLE_STDIO;
+}
+
+/* Everything in its place among all else: record.h says why. */
+static void settle_record(struct options *options)
+{
+	options->ioeventfd = options->mirror = false;
+	for (unsigned int i = 0; i < options->disk_count; i++)
+		options->disks[i].file.aio = BLOCK_AIO_SYNC;
 }
 
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
@@ -428,7 +457,11 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 			return 0;
 	}
 	settle_defaults(options);
-	return check_together(options, error) || place_options_settle(options, error) ? -1 : 0;
+	if (check_together(options, error) || place_options_settle(options, error))
+		return -1;
+	if (options->record)
+		settle_record(options);
+	return 0;
 }
 
 #define HELP_COLUMN 22

@@ -129,6 +129,7 @@ struct options {
 	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */
 	bool stats; /* exit counts at the end */
 	const char *trace; /* write a trace of the run here; NULL: no */
+	const char *record; /* write what the guest does to its devices here; NULL: no */
 	bool boot_report; /* phases and costly registers at the end */
 	bool trace_exits; /* one line per exit on stderr */
 };

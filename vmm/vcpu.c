@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "record.h"
+
 /* Interrupts KVM_RUN, does nothing else. */
 #define KICK_SIGNAL SIGUSR1
 
@@ -148,14 +150,17 @@ static void exit_mmio(struct vcpu *vcpu)
 	pthread_mutex_lock(machine->lock);
 	if (vcpu->stats || vcpu->track || options->trace_exits)
 		region = bus_find(machine->bus, addr, size);
-	if (run->mmio.is_write) {
+	if (run->mmio.is_write)
 		memcpy(&value, run->mmio.data, size);
+	if (machine->record)
+		record_access(machine->record, machine->bus, run->mmio.is_write, addr, size, &value);
+	else if (run->mmio.is_write)
 		bus_write(machine->bus, addr, size, value);
-	} else {
+	else
 		bus_read(machine->bus, addr, size, &value);
-		/* All eight bytes: what nobody answers reads as zero, never as what the last exit left there. */
+	/* All eight bytes: what nobody answers reads as zero, never as what the last exit left there. */
+	if (!run->mmio.is_write)
 		memcpy(run->mmio.data, &value, sizeof(run->mmio.data));
-	}
 	pthread_mutex_unlock(machine->lock);
 
 	stats_mmio(vcpu->stats, addr, run->mmio.is_write, region);

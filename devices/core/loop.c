@@ -296,9 +296,25 @@ static not_inline int serve_timers(struct loop *loop)
 	return served;
 }
 
+/* Of what collecting gave; an error of it is passed on. */
+static int serve(struct loop *loop, int err)
+{
+	int served;
+
+	if (err < 0)
+		return err;
+	served = serve_sources(loop);
+	return loop->timers ? served + serve_timers(loop) : served;
+}
+
+int loop_serve(struct loop *loop)
+{
+	return serve(loop, collect(loop));
+}
+
 int loop_run_once(struct loop *loop, int timeout_ms)
 {
-	int err = 0, served = 0;
+	int err = 0;
 
 	loop_lock(loop);
 	if (timeout_ms < 0 && !loop->timers) {
@@ -309,12 +325,9 @@ int loop_run_once(struct loop *loop, int timeout_ms)
 		if (!err)
 			err = collect(loop);
 	}
-	if (err >= 0)
-		served = serve_sources(loop);
-	if (err >= 0 && loop->timers)
-		served += serve_timers(loop);
+	err = serve(loop, err);
 	loop_unlock(loop);
-	return err < 0 ? err : served;
+	return err;
 }
 
 int loop_run(struct loop *loop)

@@ -74,6 +74,11 @@ uint64_t loop_next_deadline(const struct loop *loop);
 
 /* Waits at most timeout_ms (-1: for ever, 0: not at all), serves what is ready. The number served, or -errno. */
 int loop_run_once(struct loop *loop, int timeout_ms);
+/*
+ * A turn without waiting, by any thread that holds the lock. The loop's own thread may wait meanwhile, but only with a timeout: in
+ * loop_run it collects before it has the lock. The number served, or -errno.
+ */
+int loop_serve(struct loop *loop);
 /* Until loop_stop. 0, or -errno when waiting fails. Lock not held by the caller. */
 must_check int loop_run(struct loop *loop);
 /* Any thread and signal handlers. Stays in force until loop_run returns, also when called before it. */
