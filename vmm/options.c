@@ -271,7 +271,7 @@ static const struct row rows[] = {
 	{ "cpu-features", "LIST", "hide them: pmu=off,sve=off,pauth=off,steal-time=off", set_cpu_features },
 	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m", set_kvm },
 	{ .help = "Devices" },
-	{ "console", "WHERE", "stdio (default; Ctrl-A H helps), pty, file=PATH, unix=PATH", set_console },
+	{ "console", "WHERE", "stdio (default: Ctrl-A H), pty, file=PATH, unix=PATH", set_console },
 	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },
 	{ "serial", "pci,...", "PCI serial port: addr=N; pty, stdio, file=PATH, unix=PATH", set_serial },
 	{ "disk", "path=FILE,...",
