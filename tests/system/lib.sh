@@ -21,13 +21,34 @@ kernel() {
 	ls /kernels/"$1"/boot/vmlinuz-*
 }
 
-# minivmm with nothing to type. After $limit seconds (default 100) it is asked to end, which presses a guest's power key, and 5
-# seconds later killed: status 137.
+# minivmm with nothing to type. After $limit seconds (default 100) it is shown what there is to see of it (autopsy) and it is asked to
+# end, which presses a guest's power key, and 5 seconds later killed: status 137.
 vm() {
 	set -- ${transport:+--transport $transport} "$@"
 	said="minivmm $*"
-	timeout -k 5 "${limit:-100}" minivmm "$@" </dev/null >$out 2>$err
+	minivmm "$@" </dev/null >$out 2>$err &
+	child=$!
+	end_late $child &
+	guard=$!
+	wait $child 2>/dev/null
 	status=$?
+	kill $guard 2>/dev/null
+	wait $guard 2>/dev/null
+}
+
+end_late() {
+	sleeper=
+	trap 'kill $sleeper 2>/dev/null; exit' TERM
+	sleep "${limit:-100}" &
+	sleeper=$!
+	wait $sleeper
+	echo "# not over after ${limit:-100} s: $said"
+	/tests/autopsy "$1" 2>&1 | tr -d '\r' | sed 's/^/# | /'
+	kill -TERM "$1"
+	sleep 5 &
+	sleeper=$!
+	wait $sleeper
+	kill -KILL "$1" 2>/dev/null
 }
 
 # Any program, in place of minivmm.

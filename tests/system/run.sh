@@ -64,7 +64,8 @@ run_group() {
 		--add "$build/arm64/minivmm:/usr/bin/minivmm" --add "$build/arm64/tests/system/pty:/usr/bin/pty" \
 		--add "$build/arm64/tests/system/trace-check:/usr/bin/trace-check" \
 		--add "$logs/guests:/guests" --add "$root/tests/system/lib.sh:/tests/lib.sh" \
-		--add "$root/tests/system/run-cases:/tests/run-cases" --add "$cases:/tests/cases" -- \
+		--add "$root/tests/system/autopsy:/tests/autopsy" --add "$root/tests/system/run-cases:/tests/run-cases" \
+		--add "$cases:/tests/cases" -- \
 		/tests/run-cases "$(for c; do printf '%s:%s ' "$(basename "$c" .sh)" "$(($(header "$c" seconds) * 4 + 60))"; done)" \
 		>"$logs/system/$group.log" 2>"$logs/system/$group.err" || :
 }
