@@ -128,6 +128,25 @@ static void r72_another_object_or_version(void)
 	state_destroy(&out);
 }
 
+/* A NUL in it ends no name: "thing" and more behind it is another. */
+static void r71_a_name_ends_where_it_says(void)
+{
+	struct thing t = { 0 };
+	uint8_t data[64];
+	struct state out, in;
+
+	save_sample(&out);
+	memcpy(data, out.data, 6);
+	data[0] += 2;
+	data[6] = data[7] = '\0';
+	memcpy(data + 8, out.data + 6, out.len - 6);
+	state_load(&in, data, out.len + 2);
+	thing_state(&t, &in, "thing", 7);
+	CHECK_EQ(state_finish(&in), -EINVAL);
+	CHECK_STR(in.why, "thing: the snapshot has thing.. in its place");
+	state_destroy(&out);
+}
+
 static void r71_hostile_names_and_values(void)
 {
 	uint8_t data[256];
@@ -199,6 +218,7 @@ static const struct test tests[] = {
 	TEST(first_failure_wins),
 	TEST(large_streams_grow),
 	TEST(r70_truncated_at_every_byte),
+	TEST(r71_a_name_ends_where_it_says),
 	TEST(r71_hostile_names_and_values),
 	TEST(r72_another_object_or_version),
 };

@@ -122,9 +122,10 @@ static void load_name(struct state *s, char name[STATE_NAME_MAX])
 	}
 	state_bytes(s, name, len);
 	name[s->error ? 0 : len] = '\0';
-	for (char *c = name; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '.';
+	/* A NUL among them too: the name would end there, and be another's. */
+	for (uint8_t i = 0; i < len && !s->error; i++)
+		if (name[i] < ' ' || name[i] > '~')
+			name[i] = '.';
 }
 
 void state_section(struct state *s, const char *name, uint32_t version)
