@@ -220,6 +220,25 @@ static void alloc_is_bounded(void)
 	}
 }
 
+/* A zstd frame of nothing but blocks that repeat one byte 131072 times: no format makes more of a file. */
+static void as_much_as_a_file_can_hold(void)
+{
+	static const uint8_t head[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 1 }, block[] = { 2, 0, 0x10, 0x55 };
+	const size_t blocks = 128;
+	uint8_t *buf = NULL;
+	size_t len = sizeof(head), out = 0;
+
+	memcpy(packed, head, len);
+	for (size_t i = 0; i < blocks; i++, len += sizeof(block))
+		memcpy(packed + len, block, sizeof(block));
+	packed[len - sizeof(block)] |= 1; /* the last one */
+	REQUIRE(!decompress_alloc(COMPRESSION_ZSTD, packed, len, 1 << 30, &buf, &out));
+	CHECK_EQ(out, blocks << 17);
+	CHECK_EQ(buf[0], 0x55);
+	CHECK_EQ(buf[out - 1], 0x55);
+	free(buf);
+}
+
 /* xz -9 with a dictionary beyond the limit: refused as memory, not served. */
 static void xz_memory_is_bounded(void)
 {
@@ -252,6 +271,7 @@ static const struct test tests[] = {
 	TEST(several_streams_in_a_row),
 	TEST(not_compressed_at_all),
 	TEST(alloc_is_bounded),
+	TEST(as_much_as_a_file_can_hold),
 	TEST(xz_memory_is_bounded),
 };
 
