@@ -6,8 +6,16 @@ static const struct fuzz_target end;
 
 const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_cmdline,
+	&fuzz_compressed_kernel_file,
+	&fuzz_device_tree,
+	&fuzz_initramfs,
+	&fuzz_kernel_file,
 	&fuzz_options,
+	&fuzz_qtest,
+	&fuzz_state,
+	&fuzz_vhost_user_client,
 	&fuzz_vhost_user_options,
+	&fuzz_vhost_user_server,
 	&fuzz_rng_mmio,
 	&fuzz_rng_pci,
 	&end,

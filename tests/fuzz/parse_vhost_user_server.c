@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vhost-user frontend that does anything: messages with any descriptors, pieces of messages, kicks, and memory that it shares and
+ * writes. Afterwards the backend has nothing of it open, and serves a well-behaved frontend.
+ *
+ * An input is steps, each a byte with what it takes behind it (run_step).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../echo.h"
+#include "../open_fds.h"
+#include "input.h"
+#include "targets.h"
+
+#define SHARED	  (64 * KiB)
+#define MAX_STEPS 200
+
+/* What a message may bring: to share, to be kicked and called by, and what is neither. */
+enum { FD_SHARED, FD_KICK, FD_CALL, FD_NULL, FD_KINDS };
+
+static struct echo echo;
+static struct vhost_user_frontend *const f = &echo.plug.frontend;
+static uint8_t *shared;
+static int fd[FD_KINDS];
+static unsigned int before; /* descriptors open with no connection */
+static bool in_step; /* only whole messages were sent: every answer is one to `asked` */
+static struct vhost_user_header asked;
+
+static bool works(void)
+{
+	return !vhost_user_server_serve(&echo.plug.server, frontend_connect(f)) && frontend_greet(f) &&
+	       echo_works(&echo, driver_start(&echo.d, 0, 0));
+}
+
+static void start(const struct fuzz_target *target)
+{
+	(void)target;
+	plug_type = &plug_types[PLUG_VHOST_USER];
+	echo_init(&echo);
+	fd[FD_SHARED] = memfd_create("shared", MFD_CLOEXEC);
+	fd[FD_KICK] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	fd[FD_CALL] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	fd[FD_NULL] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd[FD_SHARED] < 0 || fd[FD_KICK] < 0 || fd[FD_CALL] < 0 || fd[FD_NULL] < 0 ||
+		ftruncate(fd[FD_SHARED], SHARED))
+		fuzz_failed("host", "descriptors: %s", strerror(errno));
+	shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, fd[FD_SHARED], 0);
+	if (shared == MAP_FAILED)
+		fuzz_failed("host", "memory: %s", strerror(errno));
+	/* A queue's own eventfd is there from its first start on. */
+	frontend_disconnect(f);
+	if (!works())
+		fuzz_failed("host", "the backend does not work before anything was done to it");
+	frontend_disconnect(f);
+	before = open_fds();
+}
+
+/* What came back, if something did. */
+static void take_answers(void)
+{
+	const char *why;
+
+	while (f->fd >= 0 && vhost_user_receive(&f->reader, f->fd, &why) == 1) {
+		why = in_step ? vhost_user_check_reply(&asked, &f->reader.msg) : NULL;
+		if (why)
+			fuzz_failed("vhost-user", "the answer to request %u: %s", asked.request, why);
+	}
+}
+
+/* As its kind wants it, or with other descriptors and of another size. */
+static void send_message(struct fuzz_input *in, bool need_reply, bool odd)
+{
+	struct vhost_user_msg msg;
+	uint32_t request = (uint32_t)fuzz_take_number(in, 1) % (VHOST_USER_REQUESTS + 1);
+	uint8_t fds = (uint8_t)fuzz_take_number(in, 1);
+	const struct vhost_user_rule *rule = vhost_user_rule(request);
+	const uint8_t *payload;
+	size_t got;
+
+	if (rule)
+		vhost_user_request(&msg, request);
+	else
+		msg = (struct vhost_user_msg){ .header = { .request = request, .flags = VHOST_USER_VERSION } };
+	if (odd) {
+		msg.header.size = (uint32_t)fuzz_take_number(in, 2) % (sizeof(msg.payload) + 1);
+		msg.header.flags = (uint32_t)fuzz_take_number(in, 1);
+	}
+	if (need_reply)
+		msg.header.flags |= VHOST_USER_NEED_REPLY;
+	payload = fuzz_take(in, msg.header.size, &got);
+	if (got)
+		memcpy(&msg.payload, payload, got);
+	/* A number of descriptors, and which. */
+	msg.fd_count = fds & 7;
+	for (unsigned int i = 0; i < msg.fd_count; i++)
+		msg.fd[i] = fd[((fds >> 3) + i * (fds >> 5)) % FD_KINDS];
+	asked = msg.header;
+	if (f->fd >= 0 && !frontend_send(f, &msg))
+		in_step = false;
+}
+
+static void send_bytes(struct fuzz_input *in)
+{
+	size_t len = fuzz_take_number(in, 1), got;
+	const uint8_t *bytes = fuzz_take(in, len, &got);
+
+	in_step = false;
+	if (f->fd >= 0 && got && send(f->fd, bytes, got, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void write_memory(struct fuzz_input *in)
+{
+	size_t at = fuzz_take_number(in, 2), len = fuzz_take_number(in, 1), got;
+	const uint8_t *bytes = fuzz_take(in, len, &got);
+
+	if (got && got <= SHARED - at)
+		memcpy(shared + at, bytes, got);
+}
+
+static void run_step(struct fuzz_input *in)
+{
+	uint8_t step = (uint8_t)fuzz_take_number(in, 1);
+
+	switch (step & 7) {
+	case 0: send_message(in, false, true); break;
+	case 1: send_bytes(in); break;
+	case 2:
+	case 3: write_memory(in); break;
+	case 4: (void)eventfd_write(fd[FD_KICK], 1); break;
+	case 5: send_message(in, true, false); break;
+	default: send_message(in, false, false); break;
+	}
+	rig_run(&echo.rig);
+	take_answers();
+}
+
+static void run(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = { data, size };
+	unsigned int steps = 0, left;
+	eventfd_t count;
+
+	memset(shared, 0, SHARED);
+	(void)eventfd_read(fd[FD_KICK], &count);
+	(void)eventfd_read(fd[FD_CALL], &count);
+	in_step = true;
+	if (vhost_user_server_serve(&echo.plug.server, frontend_connect(f)))
+		fuzz_failed("host", "no connection");
+	while (in.left && steps++ < MAX_STEPS)
+		run_step(&in);
+	frontend_disconnect(f);
+	left = open_fds();
+	if (left != before || echo.plug.memory.mem.count || echo.v.status)
+		fuzz_failed("vhost-user", "%d descriptors and %u regions are left of a connection, and status 0x%x",
+			(int)(left - before), echo.plug.memory.mem.count, echo.v.status);
+	if (!works())
+		fuzz_failed("vhost-user", "the next frontend is not served");
+	frontend_disconnect(f);
+}
+
+const struct fuzz_target fuzz_vhost_user_server = {
+	.name = "vhost-user-server",
+	.what = "a frontend's messages, descriptors and shared memory, to our backend",
+	.start = start,
+	.run = run,
+};
