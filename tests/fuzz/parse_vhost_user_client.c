@@ -62,26 +62,27 @@ static void spoil(struct vhost_user_msg *m, bool header)
 	m->header.size %= sizeof(m->payload) + 1;
 }
 
-static void send_bytes(void)
+static bool send_bytes(void)
 {
 	size_t got, len = next_answer();
 	const uint8_t *bytes = fuzz_take(&answers, len, &got);
 
-	if (got && send(peer, bytes, got, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;
+	return got && send(peer, bytes, got, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
-static void answer(struct vhost_user_msg *m)
+/* false: it is silent. */
+static bool answer(struct vhost_user_msg *m)
 {
 	uint8_t how = next_answer();
+	bool sent;
 
 	good_answer(m);
 	switch (how & 15) {
 	case 1: spoil(m, false); break;
 	case 2: spoil(m, true); break;
-	case 3: send_bytes(); return;
-	case 4: shutdown(peer, SHUT_RDWR); return;
-	case 5: return;
+	case 3: return send_bytes();
+	case 4: return !shutdown(peer, SHUT_RDWR);
+	case 5: return false;
 	case 6:
 		m->fd_count = how >> 4 & 7;
 		for (unsigned int i = 0; i < m->fd_count; i++)
@@ -90,13 +91,15 @@ static void answer(struct vhost_user_msg *m)
 	case 7: m->payload.u64 = 1ULL << (how >> 4); break;
 	default: break;
 	}
-	(void)!vhost_user_send(peer, m);
+	sent = !vhost_user_send(peer, m);
 	m->fd_count = 0;
+	return sent;
 }
 
-/* Everything that was asked is answered now, or never. */
-static void serve(void)
+/* Everything that was asked is answered now, or never. false: nothing was sent. */
+static bool serve(void)
 {
+	bool sent = false;
 	const char *why;
 
 	while (vhost_user_receive(&reader, peer, &why) == 1) {
@@ -108,19 +111,20 @@ static void serve(void)
 			fuzz_failed("vhost-user", "request %u is none that a frontend may send", request);
 		/* In force for the messages behind it. */
 		if (rule->reply != VHOST_USER_NONE || (acks && m->header.flags & VHOST_USER_NEED_REPLY))
-			answer(m);
+			sent |= answer(m);
 		if (request == VHOST_USER_SET_PROTOCOL_FEATURES)
 			acks = true;
 	}
+	return sent;
 }
 
-/* Whoever looks at it twice for nothing has waited. */
+/* Who looks at it with nothing more to come has waited for as long as he would. */
 static uint64_t tell_time(struct clock *clock)
 {
 	(void)clock;
-	if (peer >= 0)
-		serve();
-	return now += PATIENCE / 16;
+	if (peer < 0 || !serve())
+		now += 2 * PATIENCE;
+	return now;
 }
 
 static struct clock clock_of_peer = { .monotonic_ns = tell_time, .realtime_ns = tell_time };
