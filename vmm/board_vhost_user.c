@@ -8,6 +8,8 @@
 #include "machine.h"
 #include "vhost_users.h"
 
+#define NS_PER_S 1000000000ULL
+
 /* What features=+x asks for has to be there; what the core could do alone is of no use. */
 static int check_features(const struct vhost_user_device_options *options, struct vhost_user_client *client)
 {
@@ -36,7 +38,10 @@ static int init(struct board *board, struct board_vhost_user *device, unsigned i
 	if (ret)
 		return ret;
 	client->fd = -1;
-	return virtio_vhost_user_init(&device->d, &options->kind, config->loop, board->mem);
+	ret = virtio_vhost_user_init(&device->d, &options->kind, config->loop, board->mem);
+	if (!ret && options->reconnect)
+		virtio_vhost_user_await(&device->d, options->socket, options->reconnect * NS_PER_S);
+	return ret;
 }
 
 int board_place_vhost_user(struct board *board, unsigned int i, struct error *error)

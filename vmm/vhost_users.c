@@ -11,8 +11,12 @@ uint64_t vhost_users_wanted(const struct vhost_user_device_options *device)
 	uint64_t wanted = BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 			  BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE);
 
+	/* And to hear when it changes. */
 	if (!device->kind.config && device->kind.config_size)
-		wanted |= BIT(VHOST_USER_PROTOCOL_F_CONFIG);
+		wanted |= BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ);
+	/* Costs the backend some stores a request. */
+	if (device->reconnect)
+		wanted |= BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
 	return wanted;
 }
 

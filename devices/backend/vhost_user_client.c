@@ -25,6 +25,7 @@ static int give_up(struct vhost_user_client *c, uint32_t request, int error, con
 {
 	const struct vhost_user_rule *rule = vhost_user_rule(request);
 
+	c->error = error;
 	snprintf(c->why, sizeof(c->why), "%s: %s", rule ? rule->name : "connecting", how);
 	vhost_user_client_close(c);
 	return error;
@@ -41,32 +42,48 @@ static bool is_answered(const struct vhost_user_client *c, struct vhost_user_msg
 	return true;
 }
 
-/* The answer is in c->reader.msg. */
-static int ask(struct vhost_user_client *c, struct vhost_user_msg *msg)
+/* Whether an answer comes is in *answered. */
+static int say(struct vhost_user_client *c, struct vhost_user_msg *msg, uint64_t deadline, bool *answered)
 {
-	uint64_t deadline = c->clock->monotonic_ns(c->clock) + c->patience_ns;
-	uint32_t request = msg->header.request;
-	const char *why;
-	bool answered;
 	int ret;
 
 	if (c->fd < 0)
 		return -ENOTCONN;
-	answered = is_answered(c, msg);
+	*answered = is_answered(c, msg);
 	ret = vhost_user_send_until(c->fd, msg, c->clock, deadline);
-	if (ret)
-		return give_up(c, request, ret, ret == -ETIMEDOUT ? "it takes no more messages" : strerror(-ret));
-	if (!answered)
+	if (!ret)
 		return 0;
-	ret = vhost_user_receive_until(&c->reader, c->fd, c->clock, deadline, &why);
+	return give_up(c, msg->header.request, ret, ret == -ETIMEDOUT ? "it takes no more messages" : strerror(-ret));
+}
+
+/* The answer is in c->reader.msg. */
+static int hear(struct vhost_user_client *c, const struct vhost_user_header *asked, uint64_t deadline)
+{
+	const char *why;
+	int ret = vhost_user_receive_until(&c->reader, c->fd, c->clock, deadline, &why);
+
 	if (ret < 0)
-		return give_up(c, request, ret, why);
-	why = vhost_user_check_reply(&msg->header, &c->reader.msg);
+		return give_up(c, asked->request, ret, why);
+	why = vhost_user_check_reply(asked, &c->reader.msg);
 	if (why)
-		return give_up(c, request, -EPROTO, why);
-	if (vhost_user_rule(request)->reply == VHOST_USER_NONE && c->reader.msg.payload.u64)
-		return give_up(c, request, -EPROTO, "it refused");
+		return give_up(c, asked->request, -EPROTO, why);
+	if (vhost_user_rule(asked->request)->reply == VHOST_USER_NONE && c->reader.msg.payload.u64)
+		return give_up(c, asked->request, -EPROTO, "it refused");
 	return 0;
+}
+
+static uint64_t deadline_of(const struct vhost_user_client *c)
+{
+	return c->clock->monotonic_ns(c->clock) + c->patience_ns;
+}
+
+static int ask(struct vhost_user_client *c, struct vhost_user_msg *msg)
+{
+	uint64_t deadline = deadline_of(c);
+	bool answered;
+	int ret = say(c, msg, deadline, &answered);
+
+	return ret || !answered ? ret : hear(c, &msg->header, deadline);
 }
 
 static int ask_u64(struct vhost_user_client *c, uint32_t request, uint64_t *value)
@@ -132,12 +149,37 @@ static int negotiate_protocol(struct vhost_user_client *c, uint64_t wanted)
 	return 0;
 }
 
-static int greet(struct vhost_user_client *c, uint64_t wanted)
+static void begin(struct vhost_user_client *c, int fd, struct clock *clock, uint64_t patience_ns)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->clock = clock;
+	c->patience_ns = patience_ns;
+}
+
+/* The first question, to which vhost_user_client_answer hears the answer. */
+static int greet(struct vhost_user_client *c)
 {
 	struct vhost_user_msg msg;
-	int ret = ask_u64(c, VHOST_USER_GET_FEATURES, &c->features);
+	bool answered;
 
-	if (!ret && c->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES))
+	vhost_user_request(&msg, VHOST_USER_GET_FEATURES);
+	return say(c, &msg, deadline_of(c), &answered);
+}
+
+int vhost_user_client_answer(struct vhost_user_client *c, uint64_t wanted)
+{
+	struct vhost_user_msg msg;
+	int ret;
+
+	if (c->fd < 0)
+		return -ENOTCONN;
+	vhost_user_request(&msg, VHOST_USER_GET_FEATURES);
+	ret = hear(c, &msg.header, deadline_of(c));
+	if (ret)
+		return ret;
+	c->features = c->reader.msg.payload.u64;
+	if (c->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 		ret = negotiate_protocol(c, wanted);
 	if (ret)
 		return ret;
@@ -148,11 +190,11 @@ static int greet(struct vhost_user_client *c, uint64_t wanted)
 int vhost_user_client_open_fd(
 	struct vhost_user_client *c, int fd, uint64_t wanted, struct clock *clock, uint64_t patience_ns)
 {
-	memset(c, 0, sizeof(*c));
-	c->fd = fd;
-	c->clock = clock;
-	c->patience_ns = patience_ns;
-	return greet(c, wanted);
+	int ret;
+
+	begin(c, fd, clock, patience_ns);
+	ret = greet(c);
+	return ret ? ret : vhost_user_client_answer(c, wanted);
 }
 
 /* A connected socket, or -errno. A backend whose queue of connections is full is one that does not answer. */
@@ -178,16 +220,20 @@ static int connect_to(const char *path)
 	return -err;
 }
 
-int vhost_user_client_open(
-	struct vhost_user_client *c, const char *path, uint64_t wanted, struct clock *clock, uint64_t patience_ns)
+int vhost_user_client_knock(struct vhost_user_client *c, const char *path, struct clock *clock, uint64_t patience_ns)
 {
 	int fd = connect_to(path);
 
-	if (fd >= 0)
-		return vhost_user_client_open_fd(c, fd, wanted, clock, patience_ns);
-	memset(c, 0, sizeof(*c));
-	c->fd = -1;
-	return give_up(c, 0, fd, strerror(-fd));
+	begin(c, fd < 0 ? -1 : fd, clock, patience_ns);
+	return fd < 0 ? give_up(c, 0, fd, strerror(-fd)) : greet(c);
+}
+
+int vhost_user_client_open(
+	struct vhost_user_client *c, const char *path, uint64_t wanted, struct clock *clock, uint64_t patience_ns)
+{
+	int ret = vhost_user_client_knock(c, path, clock, patience_ns);
+
+	return ret ? ret : vhost_user_client_answer(c, wanted);
 }
 
 int vhost_user_client_set_features(struct vhost_user_client *c, uint64_t features)
@@ -195,12 +241,22 @@ int vhost_user_client_set_features(struct vhost_user_client *c, uint64_t feature
 	return tell_u64(c, VHOST_USER_SET_FEATURES, features | (c->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)));
 }
 
+static bool can_share(const struct mem *mem)
+{
+	for (unsigned int i = 0; i < mem->count; i++)
+		if (mem->region[i].fd < 0)
+			return false;
+	return mem->count <= VHOST_USER_MAX_REGIONS;
+}
+
 int vhost_user_client_set_memory(struct vhost_user_client *c, const struct mem *mem)
 {
 	struct vhost_user_msg msg;
 
-	if (mem->count > VHOST_USER_MAX_REGIONS)
+	if (!can_share(mem)) {
+		snprintf(c->why, sizeof(c->why), "guest memory is not in files that it could map");
 		return -EINVAL;
+	}
 	vhost_user_request(&msg, VHOST_USER_SET_MEM_TABLE);
 	msg.payload.table.count = msg.fd_count = mem->count;
 	msg.header.size = (uint32_t)(offsetof(struct vhost_user_table, region) +
@@ -208,8 +264,6 @@ int vhost_user_client_set_memory(struct vhost_user_client *c, const struct mem *
 	for (unsigned int i = 0; i < mem->count; i++) {
 		const struct mem_region *r = &mem->region[i];
 
-		if (r->fd < 0)
-			return -EINVAL;
 		msg.payload.table.region[i] = (struct vhost_user_region){ r->base, r->size, r->base, r->fd_offset };
 		msg.fd[i] = r->fd;
 	}
@@ -251,6 +305,59 @@ int vhost_user_client_start(struct vhost_user_client *c, const struct vhost_user
 int vhost_user_client_set_call(struct vhost_user_client *c, uint16_t index, int fd)
 {
 	return tell_fd(c, VHOST_USER_SET_VRING_CALL, index, fd);
+}
+
+int vhost_user_client_set_err(struct vhost_user_client *c, uint16_t index, int fd)
+{
+	return tell_fd(c, VHOST_USER_SET_VRING_ERR, index, fd);
+}
+
+int vhost_user_client_get_inflight(
+	struct vhost_user_client *c, uint16_t queues, uint16_t queue_size, struct vhost_user_inflight *layout, int *fd)
+{
+	struct vhost_user_msg msg;
+	int ret;
+
+	vhost_user_request(&msg, VHOST_USER_GET_INFLIGHT_FD);
+	msg.payload.inflight.queues = queues;
+	msg.payload.inflight.queue_size = queue_size;
+	ret = ask(c, &msg);
+	if (ret)
+		return ret;
+	*layout = c->reader.msg.payload.inflight;
+	*fd = vhost_user_take_fd(&c->reader.msg, 0);
+	return 0;
+}
+
+int vhost_user_client_set_inflight(struct vhost_user_client *c, const struct vhost_user_inflight *layout, int fd)
+{
+	struct vhost_user_msg msg;
+
+	vhost_user_request(&msg, VHOST_USER_SET_INFLIGHT_FD);
+	msg.payload.inflight = *layout;
+	msg.fd[0] = fd;
+	msg.fd_count = 1;
+	return ask(c, &msg);
+}
+
+int vhost_user_client_set_channel(struct vhost_user_client *c, int fd)
+{
+	struct vhost_user_msg msg;
+
+	vhost_user_request(&msg, VHOST_USER_SET_BACKEND_REQ_FD);
+	msg.fd[0] = fd;
+	msg.fd_count = 1;
+	return ask(c, &msg);
+}
+
+int vhost_user_client_reset(struct vhost_user_client *c)
+{
+	struct vhost_user_msg msg;
+
+	if (!(c->protocol & BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE)))
+		return 0;
+	vhost_user_request(&msg, VHOST_USER_RESET_DEVICE);
+	return ask(c, &msg);
 }
 
 /* A position that a ring of this kind and size can have. */

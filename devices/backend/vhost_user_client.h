@@ -22,7 +22,8 @@ struct vhost_user_client {
 	uint64_t features; /* what the backend offers, VHOST_USER_F_PROTOCOL_FEATURES among it */
 	uint64_t protocol; /* protocol features in force */
 	uint16_t queues; /* the backend has; 0: it does not say */
-	char why[160]; /* of the last failure: the second half of a sentence about the backend */
+	int error; /* the last failure, -errno; -EPROTO: the backend does what none should */
+	char why[160]; /* of it: the second half of a sentence about the backend */
 };
 
 /* A ring as a driver has set it up. */
@@ -43,6 +44,13 @@ must_check int vhost_user_client_open(
 /* The same on a connected socket, which is the client's from now on. */
 must_check int vhost_user_client_open_fd(
 	struct vhost_user_client *c, int fd, uint64_t wanted, struct clock *clock, uint64_t patience_ns);
+/*
+ * The same in two halves, for who has other things to do until a backend that is just starting answers: knock connects and asks,
+ * waiting for nothing; answer, once there is something to read, does the rest.
+ */
+must_check int vhost_user_client_knock(
+	struct vhost_user_client *c, const char *path, struct clock *clock, uint64_t patience_ns);
+must_check int vhost_user_client_answer(struct vhost_user_client *c, uint64_t wanted);
 /* Also one that is closed. */
 void vhost_user_client_close(struct vhost_user_client *c);
 
@@ -55,6 +63,20 @@ must_check int vhost_user_client_set_memory(struct vhost_user_client *c, const s
 must_check int vhost_user_client_start(struct vhost_user_client *c, const struct vhost_user_vring *ring);
 /* Another call descriptor for a ring, running or not; -1: none. */
 must_check int vhost_user_client_set_call(struct vhost_user_client *c, uint16_t index, int fd);
+/* fd becomes readable when the backend can do nothing more with the ring; it stays the caller's. Before the ring starts. */
+must_check int vhost_user_client_set_err(struct vhost_user_client *c, uint16_t index, int fd);
+/*
+ * Where the backend keeps what is in flight, for the next backend after its death. The file is its own: it is only kept here. Needs
+ * VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD in force, get features and both to come before rings start. *fd is the caller's.
+ */
+must_check int vhost_user_client_get_inflight(
+	struct vhost_user_client *c, uint16_t queues, uint16_t queue_size, struct vhost_user_inflight *layout, int *fd);
+must_check int vhost_user_client_set_inflight(
+	struct vhost_user_client *c, const struct vhost_user_inflight *layout, int fd);
+/* A socket for requests of the backend, which stays the caller's. Needs VHOST_USER_PROTOCOL_F_BACKEND_REQ in force. */
+must_check int vhost_user_client_set_channel(struct vhost_user_client *c, int fd);
+/* Rings stop and the device forgets its driver; nothing where VHOST_USER_PROTOCOL_F_RESET_DEVICE is not in force. */
+must_check int vhost_user_client_reset(struct vhost_user_client *c);
 /* Nothing of the ring is in flight when it returns, and *base is where it goes on. */
 must_check int vhost_user_client_stop(struct vhost_user_client *c, const struct vhost_user_vring *ring, uint32_t *base);
 /* size bytes from the start of the configuration space; -EOPNOTSUPP: the backend has none to show, and stays. */
