@@ -519,7 +519,7 @@ static void r82_falls_silent(void)
 {
 	static const uint32_t requests[] = { VHOST_USER_SET_FEATURES, VHOST_USER_SET_MEM_TABLE,
 		VHOST_USER_SET_VRING_KICK };
-	const uint64_t patience = 100 * 1000000ULL;
+	const uint64_t patience = 300 * 1000000ULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		uint64_t start;
