@@ -232,12 +232,6 @@ void record_virtio(
 		v->queue[i].watch = &r->watch;
 }
 
-void record_event(struct record *r, const char *what)
-{
-	if (r)
-		record_put(r, &r->after, "# %s\n", what);
-}
-
 /* The clock goes as far as it has to before a device that shows it is asked. */
 static void step_clock(struct record *r)
 {
@@ -250,12 +244,23 @@ static void step_clock(struct record *r)
 	r->clock_ns = now;
 }
 
-static bool shows_clock(gpa_t addr)
+void record_event(struct record *r, const char *what)
 {
-	return addr >= LAYOUT_PL031 && addr - LAYOUT_PL031 < 4 * KiB;
+	if (!r)
+		return;
+	end_step(r);
+	step_clock(r);
+	record_put(r, &r->after, "# %s\n", what);
 }
 
-/* Reading it changes nothing: so again, if the second changed between our look at the clock and the device's. */
+/* The clock itself, and the power key, which is let go after a while. */
+static bool shows_clock(gpa_t addr)
+{
+	return (addr >= LAYOUT_PL031 && addr - LAYOUT_PL031 < 4 * KiB) ||
+	       (addr >= LAYOUT_PL061 && addr - LAYOUT_PL061 < 4 * KiB);
+}
+
+/* Reading either changes nothing: so again, if the second changed between our look at the clock and the device's. */
 static void read_clock(struct record *r, struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value)
 {
 	do {

@@ -16,6 +16,7 @@
 
 #include "bench.h"
 #include "engine.h"
+#include "tool.h"
 
 #define STATUS_USAGE	64
 #define STATUS_BAD_FILE 65
@@ -181,6 +182,7 @@ static const struct command {
 } commands[] = {
 	{ "--list", "", "the targets' names", list },
 	{ "--bench", "TARGET", "how fast one of the devices' targets runs", bench },
+	{ "replay", "FILE", "run a recording (minivmm --record) again, and compare", tool_replay },
 	{ "--help", "", "this", help },
 };
 

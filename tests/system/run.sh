@@ -63,6 +63,7 @@ run_group() {
 	"$root/guest/emulated-host" $options --timeout "$limit" --log "$logs/system/$group.kernel" \
 		--add "$build/arm64/minivmm:/usr/bin/minivmm" --add "$build/arm64/tests/system/pty:/usr/bin/pty" \
 		--add "$build/arm64/tests/system/trace-check:/usr/bin/trace-check" \
+		--add "$build/arm64/tests/system/replay:/usr/bin/replay" \
 		--add "$logs/guests:/guests" --add "$root/tests/system/lib.sh:/tests/lib.sh" \
 		--add "$root/tests/system/autopsy:/tests/autopsy" --add "$root/tests/system/run-cases:/tests/run-cases" \
 		--add "$cases:/tests/cases" -- \
