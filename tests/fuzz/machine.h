@@ -46,6 +46,8 @@ struct fuzz_device {
 	void (*build)(struct fuzz_machine *m, const struct fuzz_device *device);
 	/* After the arena was restored: what is scratch (fuzz_arena_scratch), and only as far as it was used. May be NULL. */
 	void (*scrub)(struct fuzz_machine *m);
+	/* After each step: NULL, or what is wrong with its state. May be NULL. */
+	const char *(*check)(struct fuzz_machine *m);
 	/* A FUZZ_HOST step that is none of the world's (world.h). May be NULL. */
 	void (*host)(struct fuzz_machine *m, const struct fuzz_op *op);
 	/* Brings it up after whatever was before and has it do one request: NULL, or what did not work. NULL: nothing to ask for. */

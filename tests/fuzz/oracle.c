@@ -154,9 +154,13 @@ void fuzz_oracle_turn(void)
 
 void fuzz_oracle_after(const struct fuzz_op *op)
 {
+	const struct fuzz_device *device = fuzz_machine->device;
 	const struct virtio *v = fuzz_machine->v;
+	const char *why = device->check ? device->check(fuzz_machine) : NULL;
 
 	(void)op;
+	if (why)
+		fuzz_failed("state", "%s: %s", device->name, why);
 	for (uint16_t i = 0; v && i < v->class->queue_count; i++)
 		if (!v->queue[i].ready)
 			forget(i);

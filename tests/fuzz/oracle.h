@@ -8,6 +8,7 @@
  *	work	a turn takes no more chains than the queue has entries, a walk ends, the loop comes to rest (R01, R02, R06, R08)
  *	irq	a driver that asked to hear of used buffers is interrupted
  *	reset	nothing is in flight after a reset, and the interrupt is withdrawn (R34, R38)
+ *	state	a device's line is at the level of its registers, and the like (each device's check)
  *	memory	neither memory nor descriptors grow with the number of steps (R16, R28)
  *	works	after all that, a reset and a valid request (machine.h)
  */

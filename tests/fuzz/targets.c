@@ -18,5 +18,12 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_vhost_user_server,
 	&fuzz_rng_mmio,
 	&fuzz_rng_pci,
+	&fuzz_blk_mmio,
+	&fuzz_blk_pci,
+	&fuzz_pl011,
+	&fuzz_pl031,
+	&fuzz_pl061,
+	&fuzz_uart16550,
+	&fuzz_exit,
 	&end,
 };
