@@ -113,7 +113,7 @@ const struct fuzz_range fuzz_pci_ranges[] = {
 /* Every feature that there is: what a driver leaves out is its own to say. */
 #define EVERYTHING UINT64_MAX
 
-struct pci_host *fuzz_pci_build(struct fuzz_machine *m)
+struct pci_host *fuzz_pci_build(struct fuzz_machine *m, const struct msi_ops *msi, void *msi_opaque)
 {
 	struct pci_host_config config = {
 		.bus = &m->bus,
@@ -121,7 +121,8 @@ struct pci_host *fuzz_pci_build(struct fuzz_machine *m)
 		.io = { FUZZ_IO, 0, FUZZ_IO_SIZE },
 		.mem32 = { FUZZ_MEM32, FUZZ_MEM32, FUZZ_MEM32_SIZE },
 		.mem64 = { FUZZ_MEM64, FUZZ_MEM64, FUZZ_MEM64_SIZE },
-		.msi = &fuzz_msi_ops,
+		.msi = msi,
+		.msi_opaque = msi_opaque,
 	};
 
 	m->host = fuzz_arena_alloc(sizeof(*m->host));
@@ -135,7 +136,9 @@ static void place_on_pci(struct fuzz_machine *m, struct virtio *v)
 {
 	struct virtio_pci *t = fuzz_arena_alloc(sizeof(*t));
 
-	fuzz_must(!virtio_pci_init(t, v, fuzz_pci_build(m), SLOT), "no PCI function");
+	if (!m->host)
+		fuzz_pci_build(m, &fuzz_msi_ops, NULL);
+	fuzz_must(!virtio_pci_init(t, v, m->host, SLOT), "no PCI function");
 	m->guest.pci = true;
 	m->guest.config = ECAM;
 	for (unsigned int i = 0; i < PCI_BARS; i++)

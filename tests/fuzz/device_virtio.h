@@ -11,8 +11,11 @@ extern const struct fuzz_range fuzz_mmio_ranges[], fuzz_pci_ranges[];
 
 /* For build, once v is there: puts it on the device's transport, with every feature offered. */
 void fuzz_virtio_place(struct fuzz_machine *m, struct virtio *v);
-/* The host bridge. */
-struct pci_host *fuzz_pci_build(struct fuzz_machine *m);
+/*
+ * The host bridge, for a device that wants it otherwise than fuzz_virtio_place makes it: with somebody else, or nobody (NULL), who
+ * takes messages.
+ */
+struct pci_host *fuzz_pci_build(struct fuzz_machine *m, const struct msi_ops *msi, void *msi_opaque);
 /* A target's start; its opaque is the struct fuzz_device. */
 void fuzz_virtio_start(const struct fuzz_target *target);
 

@@ -273,11 +273,10 @@ uint16_t fuzz_guest_add(unsigned int index, const struct fuzz_buf *bufs, unsigne
 
 void fuzz_guest_kick(unsigned int index)
 {
-	const struct fuzz_guest_queue *q = &guest()->queue[index];
 	uint32_t value = index;
 
-	if (guest()->features & F(VIRTIO_F_NOTIFICATION_DATA))
-		value |= (uint32_t)q->avail << 16;
+	if (guest()->features & F(VIRTIO_F_NOTIFICATION_DATA) && index < FUZZ_GUEST_QUEUES)
+		value |= (uint32_t)guest()->queue[index].avail << 16;
 	if (guest()->pci)
 		fuzz_guest_write(guest()->base + VIRTIO_PCI_NOTIFY + index * VIRTIO_PCI_NOTIFY_STEP,
 			guest()->features & F(VIRTIO_F_NOTIFICATION_DATA) ? 4 : 2, value);

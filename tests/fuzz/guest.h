@@ -56,6 +56,7 @@ void fuzz_guest_pci_bring_up(void);
 void fuzz_guest_queue(unsigned int index, uint16_t size);
 /* A chain in the ring of a queue that was set up, through an indirect table if `indirect`. Its head. */
 uint16_t fuzz_guest_add(unsigned int index, const struct fuzz_buf *bufs, unsigned int count, bool indirect);
+/* Of any queue, whether there is one of that index or not. */
 void fuzz_guest_kick(unsigned int index);
 /* Takes one used chain. false: there is none. */
 bool fuzz_guest_used(unsigned int index, uint32_t *head, uint32_t *len);

@@ -25,5 +25,7 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_pl061,
 	&fuzz_uart16550,
 	&fuzz_exit,
+	&fuzz_pci_config,
+	&fuzz_gicv2m,
 	&end,
 };
