@@ -6,6 +6,7 @@
 #include "keyval.h"
 #include "options.h"
 #include "test.h"
+#include "virtio/hostile.h"
 
 #define MAX_ARGS 12
 
@@ -62,6 +63,14 @@ static const struct refusal refusals[] = {
 	{ { "--disk", "path=x,queues=0" }, "--disk: queues=0: write a number from 1 to 16" },
 	{ { "--disk", "path=x,queues=17" }, "--disk: queues=17: write a number from 1 to 16" },
 	{ { "--disk", "path=x,id=123456789012345678901" }, "too long, a serial number has up to 20 bytes" },
+	{ { "--hostile", "x" }, "--hostile x: begin with a seed, a number like 42" },
+	{ { "--hostile", ",log" }, "--hostile : begin with a seed" },
+	{ { "--hostile", "1,rate=0" }, "--hostile: rate=0: write a number from 1" },
+	{ { "--hostile", "1,rate=4294967296" }, "--hostile: rate=4294967296: write a number" },
+	{ { "--hostile", "1,only=used-id+nothing" },
+		"--hostile: only: no \"nothing\"; write some of used-id, used-len, " },
+	{ { "--hostile", "1,only=used-id+" }, "--hostile: only: no \"\"; write" },
+	{ { "--hostile", "1,quietly" }, "--hostile: unknown key \"quietly\"; it takes rate, only, log" },
 	{ { "--" }, "unknown option --; minivmm --help" },
 	{ { "--=x" }, "unknown option --; minivmm --help" },
 	{ { "---kernel" }, "unknown option ---kernel, did you mean --kernel?" },
@@ -412,10 +421,31 @@ static void a_recorded_guest_runs_in_step(void)
 	CHECK_HAS(error.text, "--record: the guest runs in step with its disks");
 	CHECK_EQ(PARSE(&o, &error, "--record", "f", "--qtest", "stdio"), -1);
 	CHECK_HAS(error.text, "--record: with --qtest there is no guest");
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--hostile", "1"), -1);
+	CHECK_HAS(error.text, "leave --hostile out");
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--trace", "t"), -1);
 	CHECK_HAS(error.text, "--record and --trace");
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--record", "f", "--console-type", "8250"), -1);
 	CHECK_HAS(error.text, "--record: an 8250 is not recorded");
+}
+
+static void hostile(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k"), 0);
+	CHECK(!o.hostile.on);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--hostile", "42"), 0);
+	CHECK(o.hostile.on && !o.hostile.log);
+	CHECK_EQ(o.hostile.seed, 42);
+	CHECK_EQ(o.hostile.rate, 16);
+	CHECK_EQ(o.hostile.kinds, (1u << HOSTILE_KINDS) - 1);
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "k", "--hostile=0xffffffffffffffff,log,rate=1,only=entropy+used-id"), 0);
+	CHECK(o.hostile.on && o.hostile.log);
+	CHECK_EQ(o.hostile.seed, UINT64_MAX);
+	CHECK_EQ(o.hostile.rate, 1);
+	CHECK_EQ(o.hostile.kinds, 1u << HOSTILE_ENTROPY | 1u << HOSTILE_USED_ID);
 }
 
 static void help_fits_a_screen(void)
@@ -629,6 +659,7 @@ static const struct test tests[] = {
 	TEST(vhost_users),
 	TEST(actions),
 	TEST(a_recorded_guest_runs_in_step),
+	TEST(hostile),
 	TEST(help_fits_a_screen),
 	TEST(sizes),
 	TEST(numbers),

@@ -31,10 +31,12 @@
 #include "virtio/rng.h"
 #include "virtio/vhost_user.h"
 
+struct hostile_device;
 struct machine_config;
 
 /* Where a virtio device is reached by its driver. */
 struct board_transport {
+	struct hostile_device *hostile; /* its device lies; NULL: it does not */
 	enum transport up; /* TRANSPORT_DEFAULT: none yet */
 	union {
 		struct virtio_mmio mmio;

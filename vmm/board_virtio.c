@@ -8,6 +8,7 @@
 #include "layout.h"
 #include "machine.h"
 #include "term.h"
+#include "virtio/hostile.h"
 
 /* Goes to the terminal of whoever runs the monitor: the guest's driver misbehaved, or a backend gave up. */
 static void report(struct virtio *v, const char *text)
@@ -15,11 +16,16 @@ static void report(struct virtio *v, const char *text)
 	fprintf(stderr, "minivmm: %s: %s%s", v->class->name, text, term_newline());
 }
 
-/* So that the guest reads the registers without an exit, where the accelerator can do that. The first transport asks. */
+/*
+ * So that the guest reads the registers without an exit, where the accelerator can do that. The first transport asks. Not for a
+ * device that lies in its answers: it has to see the question.
+ */
 static void mirror_registers(struct board *board, struct virtio_mmio *transport)
 {
 	const struct accel_ops *ops = board->accel->ops;
 
+	if (board->config->hostile)
+		return;
 	if (!board->mmio_count && ops->mirror)
 		board->mirror = ops->mirror(board->accel, LAYOUT_VIRTIO, LAYOUT_VIRTIO_COUNT * LAYOUT_VIRTIO_SIZE);
 	if (board->mirror)
@@ -53,6 +59,14 @@ static int place_pci(struct board *board, struct board_transport *transport, str
 	return 0;
 }
 
+static int make_hostile(struct board *board, struct board_transport *transport, struct virtio *v, struct error *error)
+{
+	if (!board->config->hostile)
+		return 0;
+	transport->hostile = hostile_attach(board->config->hostile, v);
+	return transport->hostile ? 0 : error_set(error, STATUS_HOST, "out of memory");
+}
+
 int board_place_transport(struct board *board, struct board_transport *transport, struct virtio *v,
 	const struct place_options *place, const struct feature_options *features, struct error *error)
 {
@@ -61,8 +75,10 @@ int board_place_transport(struct board *board, struct board_transport *transport
 	v->features_on |= features->on;
 	v->features_off |= features->off;
 	trace_watch(board->config->trace, v);
-	return place->bus == TRANSPORT_PCI ? place_pci(board, transport, v, place->slot, error)
-					   : place_mmio(board, transport, v, error);
+	if (place->bus == TRANSPORT_PCI ? place_pci(board, transport, v, place->slot, error)
+					: place_mmio(board, transport, v, error))
+		return -1;
+	return make_hostile(board, transport, v, error);
 }
 
 /* So that a replay can build the device again. */
@@ -85,15 +101,19 @@ void board_destroy_transport(struct board_transport *transport)
 	case TRANSPORT_PCI: virtio_pci_destroy(&transport->pci); break;
 	case TRANSPORT_DEFAULT: break;
 	}
+	hostile_detach(transport->hostile);
 }
 
 static int place_rng(struct board *board, struct error *error)
 {
 	const struct machine_config *config = board->config;
+	struct entropy *entropy = config->entropy;
 
-	if (!config->entropy)
+	if (!entropy)
 		return 0;
-	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, config->entropy), "virtio-rng", error))
+	if (config->hostile)
+		entropy = hostile_entropy(config->hostile, entropy);
+	if (board_placed(virtio_rng_init(&board->rng, config->loop, board->mem, entropy), "virtio-rng", error))
 		return -1;
 	board->rng_up = true;
 	if (board_place_transport(board, &board->rng_transport, &board->rng.v, &config->options->rng_place,

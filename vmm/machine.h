@@ -22,6 +22,7 @@
 #include "stats.h"
 #include "trace.h"
 
+struct hostile;
 struct vhost_users;
 
 /* What outlives a machine; everything is the caller's. */
@@ -39,6 +40,7 @@ struct machine_config {
 	pthread_mutex_t *lock; /* the machine lock, which loop was made with */
 	struct trace *trace; /* NULL: not traced */
 	struct record *record; /* NULL: not recorded */
+	struct hostile *hostile; /* NULL: devices are honest */
 };
 
 struct machine;

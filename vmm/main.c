@@ -23,6 +23,7 @@
 #include "cmdline.h"
 #include "console.h"
 #include "default_initrd.h"
+#include "hostile_log.h"
 #include "machine.h"
 #include "term.h"
 #include "trace.h"
@@ -48,6 +49,7 @@ struct session {
 	bool asked_to_end; /* the power key has been pressed for the user once */
 	bool killed; /* ended from outside */
 	struct machine *machine; /* NULL between two lives */
+	struct hostile hostile_state, *hostile; /* NULL without --hostile */
 	struct stats *stats; /* NULL without --stats */
 	struct trace *trace; /* NULL without --trace and --boot-report */
 	FILE *trace_file; /* NULL without --trace */
@@ -341,6 +343,7 @@ static struct machine *create_machine(struct session *session, struct machine_co
 		.loop = &session->loop,
 		.lock = &session->lock,
 		.trace = session->trace,
+		.hostile = session->hostile,
 	};
 	if (session->record) {
 		config->console = session->recorded_console;
@@ -405,6 +408,7 @@ static int run_session(struct session *session)
 	term_restore();
 	if (session->stats)
 		stats_print(session->stats, stderr);
+	hostile_log_end(session->hostile);
 	if (end == RUN_FAILED)
 		return complain(&error);
 	if (is_panic(session, end)) {
@@ -457,6 +461,8 @@ static int run(const struct options *options)
 		close_session(&session);
 		return complain(&error);
 	}
+	if (!options->dump_dtb)
+		session.hostile = hostile_log_begin(&session.hostile_state, &options->hostile);
 	status = options->dump_dtb ? dump_dtb(&session) : run_session(&session);
 	if (session.trace)
 		status = finish_trace(&session, status);

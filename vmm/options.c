@@ -11,6 +11,7 @@
 #include "keyval.h"
 #include "options_console.h"
 #include "options_device.h"
+#include "options_hostile.h"
 #include "options_place.h"
 #include "options_vhost_user.h"
 
@@ -141,6 +142,12 @@ static int set_mmio_ack(struct options *options, const struct row *row, char *va
 	if (options->lazy_ack || !strcmp(value, "exact"))
 		return 0;
 	return error_set(error, STATUS_USAGE, "--mmio-ack %s: write exact or lazy", value);
+}
+
+static int set_hostile(struct options *options, const struct row *row, char *value, struct error *error)
+{
+	(void)row;
+	return hostile_options_parse(value, &options->hostile, error);
 }
 
 static int set_disk(struct options *options, const struct row *row, char *value, struct error *error)
@@ -288,6 +295,7 @@ static const struct row rows[] = {
 	{ "rng", "source=FILE", "where virtio-rng takes random bytes (default getrandom)", set_rng },
 	{ "no-rng", NULL, "no virtio-rng device", set_no_rng },
 	{ .help = "Looking inside" },
+	{ "hostile", "SEED,...", "devices that lie, to test drivers: rate=N, log, only=A+B", set_hostile },
 	{ "check", NULL, "print what this host offers and what to fix, and exit", set_action },
 	{ "dump-dtb", "FILE", "write the device tree to FILE and exit", set_path, FIELD(dump_dtb) },
 	{ "qtest", "WHERE", "no CPUs: QEMU's qtest at unix:PATH, stdio or fd:N", set_qtest },
@@ -380,6 +388,9 @@ static int check_record(const struct options *options, struct error *error)
 	if (options->qtest)
 		return error_set(
 			error, STATUS_USAGE, "--record: with --qtest there is no guest to record; leave one out");
+	if (options->hostile.on)
+		return error_set(
+			error, STATUS_USAGE, "--record: the devices of a replay do not lie; leave --hostile out");
 	if (options->trace)
 		return error_set(error, STATUS_USAGE, "--record and --trace both watch the queues; leave one out");
 	if (options->console_type != CONSOLE_PL011 || options->serial_count)
@@ -495,10 +506,9 @@ void options_help(FILE *file)
 			fprintf(file, "\n%s:\n", rows[i].help);
 	}
 	fprintf(file,
-		"\nLater options overrule earlier ones. Exit status: %d the guest powered off;\n"
-		"its command's own with --exec; %d command line, %d unusable file, %d host lacks\n"
-		"something, %d bug, %d output failed, %d ended from outside, %d guest crashed,\n"
-		"%d no status from --exec.\n",
+		"\nLater options overrule earlier ones. Exit status: %d power off, or --exec's own;\n"
+		"%d command line, %d unusable file, %d host lacks something, %d bug, %d output\n"
+		"failed, %d ended from outside, %d guest crashed, %d no status from --exec.\n",
 		STATUS_OK, STATUS_USAGE, STATUS_BAD_FILE, STATUS_HOST, STATUS_INTERNAL, STATUS_OUTPUT, STATUS_KILLED,
 		STATUS_CRASHED, STATUS_NO_ANSWER);
 }

@@ -90,6 +90,14 @@ struct serial_options {
 	struct place_options place;
 };
 
+/* --hostile (virtio/hostile.h). */
+struct hostile_options {
+	bool on;
+	bool log; /* a line on stderr for each lie */
+	uint64_t seed, rate; /* rate: default 16, from 1 to UINT32_MAX */
+	uint32_t kinds; /* default all */
+};
+
 struct options {
 	enum action action;
 	const char *kernel; /* NULL only where none is needed: another action, dump_dtb or qtest */
@@ -127,6 +135,7 @@ struct options {
 	bool pmu, sve, pauth,
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
 	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */
+	struct hostile_options hostile; /* default off: devices are honest */
 	bool stats; /* exit counts at the end */
 	const char *trace; /* write a trace of the run here; NULL: no */
 	const char *record; /* write what the guest does to its devices here; NULL: no */

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/splitmix64.h"
+
 /* Some of len bytes, or -errno. Above 256 a signal may cut a call short (getrandom(2)); what is there by then is kept. */
 static ssize_t kernel_bytes(void *to, size_t len)
 {
@@ -149,16 +151,6 @@ int entropy_init_file(struct entropy *e, const char *path, const char **failed)
 	if (err)
 		entropy_destroy(e);
 	return err;
-}
-
-/* Sebastiano Vigna's splitmix64: one addition and a mix per 8 bytes, any seed is good. */
-static uint64_t splitmix64(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
 }
 
 static ssize_t seeded_fill(struct entropy *e, const struct iovec *iov, int count)

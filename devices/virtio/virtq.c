@@ -66,7 +66,7 @@ const char *virtq_start(struct virtq *q, uint64_t features)
 	q->event_idx = has(features, VIRTIO_RING_F_EVENT_IDX);
 	q->indirect = has(features, VIRTIO_RING_F_INDIRECT_DESC);
 	q->in_order = has(features, VIRTIO_F_IN_ORDER);
-	q->ring = ring;
+	q->ring = q->disguise ? q->disguise->ring(q->disguise, q, ring) : ring;
 	q->ready = true;
 	return NULL;
 }

@@ -72,9 +72,17 @@ struct virtq_watch {
 		struct virtq_watch *watch, const struct virtq *q, enum virtq_step step, uint16_t head, uint32_t len);
 };
 
+/* Somebody who stands between a queue and its ring (hostile.h). Belongs to them and outlives the queue. */
+struct virtq_disguise {
+	/* The queue is about to become ready with this ring: the one it takes instead, which lives as long. */
+	const struct ring_ops *(*ring)(
+		struct virtq_disguise *disguise, const struct virtq *q, const struct ring_ops *ring);
+};
+
 struct virtq {
 	const struct mem *mem;
 	struct virtq_watch *watch; /* NULL: nobody does */
+	struct virtq_disguise *disguise; /* NULL: it is what it seems */
 	uint16_t index, size_max;
 	/* The driver's settings; frozen while ready. */
 	uint16_t size;
