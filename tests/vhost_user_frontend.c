@@ -135,7 +135,7 @@ bool frontend_greet(struct vhost_user_frontend *f)
 {
 	const uint64_t wanted = 1 << VHOST_USER_PROTOCOL_F_MQ | 1 << VHOST_USER_PROTOCOL_F_REPLY_ACK |
 				1 << VHOST_USER_PROTOCOL_F_CONFIG | 1 << VHOST_USER_PROTOCOL_F_RESET_DEVICE |
-				1 << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS;
+				1 << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS | f->protocol;
 	struct vhost_user_msg msg;
 
 	vhost_user_request(&msg, VHOST_USER_GET_FEATURES);

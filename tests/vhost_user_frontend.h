@@ -17,6 +17,7 @@ struct vhost_user_frontend {
 	int fd; /* of the connection, -1: none */
 	struct rig *rig;
 	uint64_t patience_ns; /* for a backend in another process: how long to wait for an answer; 0 else */
+	uint64_t protocol; /* features of the protocol beside those that every frontend here wants */
 	struct vhost_user_reader reader;
 	uint32_t device_id; /* what no message tells */
 	uint16_t queue_size, queues;

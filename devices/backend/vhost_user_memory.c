@@ -3,6 +3,7 @@
 #include "vhost_user_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,25 +20,22 @@ static uint64_t page_size(const struct stat *st)
 	return block > page && block <= GiB && !(block & (block - 1)) ? block : page;
 }
 
-/* Maps it into *mapping and sets *host to its first byte: NULL, or why not. */
-static const char *map_region(
-	struct vhost_user_mapping *mapping, const struct vhost_user_region *region, int fd, uint8_t **host)
+/* Maps the file's part into *mapping and sets *host to its first byte: NULL, or why not. */
+static const char *map_part(struct vhost_user_mapping *mapping, uint64_t offset, uint64_t size, int fd, uint8_t **host)
 {
 	uint64_t page, skip;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return "a memory region's descriptor is not a file";
-	if (!region->size || region->offset > (uint64_t)st.st_size ||
-		region->size > (uint64_t)st.st_size - region->offset)
+	if (!size || offset > (uint64_t)st.st_size || size > (uint64_t)st.st_size - offset)
 		return "a memory region is empty or longer than its file";
 	/* Sums of two lengths of one file, which are below 2^63. */
 	page = page_size(&st);
-	skip = region->offset % page;
-	mapping->user = region->user;
-	mapping->length = ALIGN_UP(skip + region->size, page);
-	mapping->start = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-		(off_t)(region->offset - skip));
+	skip = offset % page;
+	mapping->length = ALIGN_UP(skip + size, page);
+	mapping->start = mmap(
+		NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)(offset - skip));
 	if (mapping->start == MAP_FAILED)
 		return errno == ENOMEM ? "there is no room to map a memory region" : "a memory region cannot be mapped";
 	*host = (uint8_t *)mapping->start + skip;
@@ -57,13 +55,13 @@ static const char *cannot_add(int error)
 const char *vhost_user_memory_add(struct vhost_user_memory *m, const struct vhost_user_region *region, int fd)
 {
 	struct mem_region place = { .base = region->guest, .size = region->size, .fd = -1 };
-	struct vhost_user_mapping mapping;
+	struct vhost_user_mapping mapping = { .user = region->user };
 	const char *why;
 	int ret;
 
 	if (region->size && region->size - 1 > UINT64_MAX - region->user)
 		return "a memory region's user addresses pass 2^64";
-	why = map_region(&mapping, region, fd, &place.host);
+	why = map_part(&mapping, region->offset, region->size, fd, &place.host);
 	if (why)
 		return why;
 	ret = mem_add(&m->mem, &place);
@@ -98,7 +96,47 @@ void vhost_user_memory_clear(struct vhost_user_memory *m)
 {
 	for (unsigned int i = 0; i < m->mem.count; i++)
 		munmap(m->mapping[i].start, m->mapping[i].length);
-	memset(m, 0, sizeof(*m));
+	memset(&m->mem, 0, sizeof(m->mem));
+	memset(m->mapping, 0, sizeof(m->mapping));
+	m->lost = 0;
+}
+
+const char *vhost_user_memory_map_inflight(
+	struct vhost_user_memory *m, uint64_t offset, uint64_t size, int fd, void **at)
+{
+	struct vhost_user_mapping mapping = { .user = 0 };
+	const char *why;
+	uint8_t *host;
+
+	vhost_user_memory_unmap_inflight(m);
+	if (offset % sizeof(uint64_t))
+		return "an inflight region is not aligned";
+	why = map_part(&mapping, offset, size, fd, &host);
+	if (why)
+		return why;
+	m->inflight = mapping;
+	*at = host;
+	return NULL;
+}
+
+void vhost_user_memory_unmap_inflight(struct vhost_user_memory *m)
+{
+	if (m->inflight.start)
+		munmap(m->inflight.start, m->inflight.length);
+	memset(&m->inflight, 0, sizeof(m->inflight));
+}
+
+int vhost_user_memory_make_inflight(uint64_t size)
+{
+	int fd = memfd_create("vhost-user-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)size) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
 }
 
 bool vhost_user_memory_translate(const struct vhost_user_memory *m, uint64_t user, gpa_t *gpa)
@@ -115,22 +153,28 @@ bool vhost_user_memory_translate(const struct vhost_user_memory *m, uint64_t use
 	return false;
 }
 
+/* All of it: a part of a huge page cannot be replaced. */
+static bool patch(const struct vhost_user_mapping *map, const void *addr, bool *good)
+{
+	void *zeroes;
+
+	if ((uintptr_t)addr - (uintptr_t)map->start >= map->length)
+		return false;
+	zeroes = mmap(map->start, map->length, PROT_READ | PROT_WRITE,
+		MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*good = zeroes == map->start;
+	return true;
+}
+
 bool vhost_user_memory_patch(struct vhost_user_memory *m, const void *addr)
 {
 	int saved = errno;
-	void *zeroes;
+	bool good = false, found = patch(&m->inflight, addr, &good);
 
-	for (unsigned int i = 0; i < m->mem.count; i++) {
-		const struct vhost_user_mapping *map = &m->mapping[i];
-
-		if ((uintptr_t)addr - (uintptr_t)map->start >= map->length)
-			continue;
-		/* All of it: a part of a huge page cannot be replaced. */
-		zeroes = mmap(map->start, map->length, PROT_READ | PROT_WRITE,
-			MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		errno = saved;
+	for (unsigned int i = 0; !found && i < m->mem.count; i++)
+		found = patch(&m->mapping[i], addr, &good);
+	errno = saved;
+	if (found)
 		m->lost = 1;
-		return zeroes == map->start;
-	}
-	return false;
+	return good;
 }

@@ -210,6 +210,22 @@ static inline bool ring_break(struct virtq *q)
 	return false;
 }
 
+/*
+ * For a chain of a packed ring that was taken in another life of it (virtq_inflight.h): the walk once more, along copies of its
+ * descriptors, since used ones may have been written over them. It has its head and slots already, and as many are added.
+ */
+struct ring_packed_walk {
+	struct walk w;
+	const char *why; /* what is wrong so far */
+};
+
+void ring_packed_begin(struct ring_packed_walk *p, const struct virtq *q, struct chain *chain);
+void ring_packed_add(struct ring_packed_walk *p, gpa_t addr, uint32_t len, uint16_t flags);
+enum ring_take ring_packed_end(struct ring_packed_walk *p, struct virtq *q);
+/* Positions so many slots on and back; at most as many as the ring has. */
+uint16_t ring_packed_forward(const struct virtq *q, uint16_t pos, uint16_t slots);
+uint16_t ring_packed_back(const struct virtq *q, uint16_t pos, uint16_t slots);
+
 /* Counts the chain just taken among those in flight. false: it is there already, and the ring is broken. */
 static inline bool ring_hold(struct virtq *q, struct chain *chain)
 {

@@ -9,9 +9,10 @@
 
 #define BIT(n) (1ULL << (n))
 
-static const uint64_t protocol_features = BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
-					  BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
-					  BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
+static const uint64_t protocol_features =
+	BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
+	BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
 
 /* One for each message: NULL, or why it is refused. An answer is put in the place of the payload. */
 typedef const char *handler(struct vhost_user_server *s, struct vhost_user_msg *m);
@@ -66,9 +67,8 @@ static const char *set_features(struct vhost_user_server *s, struct vhost_user_m
 	const char *why = NULL;
 
 	if (!still_holds(s, features)) {
-		for (uint16_t i = 0; i < s->v->class->queue_count; i++)
-			if (s->ring[i].running)
-				return "features change while a ring runs";
+		if (vhost_user_server_runs(s))
+			return "features change while a ring runs";
 		why = negotiate(s, features);
 	}
 	/* vhost-user, ring states: without protocol features there is no message that enables a ring. */
@@ -304,6 +304,7 @@ static const char *reset_device(struct vhost_user_server *s, struct vhost_user_m
 {
 	(void)m;
 	vhost_user_server_reset(s);
+	vhost_user_server_clear_inflight(s);
 	return NULL;
 }
 
@@ -326,6 +327,8 @@ static handler *const handlers[VHOST_USER_REQUESTS] = {
 	[VHOST_USER_SET_VRING_ENABLE] = set_vring_enable,
 	[VHOST_USER_GET_CONFIG] = get_config,
 	[VHOST_USER_SET_CONFIG] = set_config,
+	[VHOST_USER_GET_INFLIGHT_FD] = vhost_user_get_inflight_fd,
+	[VHOST_USER_SET_INFLIGHT_FD] = vhost_user_set_inflight_fd,
 	[VHOST_USER_RESET_DEVICE] = reset_device,
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = get_max_mem_slots,
 	[VHOST_USER_ADD_MEM_REG] = add_mem_reg,

@@ -63,7 +63,16 @@ void vhost_user_ring_init(struct vhost_user_ring *ring, struct vhost_user_server
 		.kick = { .fd = -1, .ready = kick_ready },
 		.call = -1,
 		.err = -1,
+		.inflight = ring->inflight,
 	};
+}
+
+bool vhost_user_server_runs(const struct vhost_user_server *s)
+{
+	for (uint16_t i = 0; i < s->v->class->queue_count; i++)
+		if (s->ring[i].running)
+			return true;
+	return false;
 }
 
 static bool packed(const struct vhost_user_ring *ring)
@@ -102,6 +111,34 @@ static const char *translate(struct vhost_user_ring *ring)
 	return NULL;
 }
 
+/*
+ * Signals are written, never waited for. The frontend can make its descriptor block again, and then holds up the backend that
+ * serves it and nobody else.
+ */
+static void signal_fd(int fd)
+{
+	(void)eventfd_write(fd, 1);
+}
+
+static void notify_queue(struct virtio *v, struct virtq *q)
+{
+	const struct vhost_user_server *s = v->transport_state;
+	struct vhost_user_ring *ring = &s->ring[q->index];
+
+	if (ring->call < 0)
+		ring->owed = true;
+	else
+		signal_fd(ring->call);
+}
+
+/* Somebody else served the ring before: by a position that is not where rings begin, or by its region. */
+static bool was_used(const struct vhost_user_ring *ring)
+{
+	if (ring->served)
+		return false;
+	return ring->base != (packed(ring) ? 0x80008000 : 0) || (ring->q->inflight && ring->inflight.resumed);
+}
+
 static const char *start(struct vhost_user_ring *ring)
 {
 	struct virtio *v = ring->s->v;
@@ -126,6 +163,10 @@ static const char *start(struct vhost_user_ring *ring)
 		return "its kick descriptor cannot be waited for";
 	}
 	ring->running = true;
+	/* Whoever served it may have died after it gave something back and before it said so. */
+	if (was_used(ring))
+		notify_queue(v, q);
+	ring->served = true;
 	return NULL;
 }
 
@@ -187,15 +228,6 @@ const char *vhost_user_ring_set_kick(struct vhost_user_ring *ring, int fd)
 	return fd < 0 ? "polling a ring instead of waiting for kicks is not supported" : vhost_user_ring_update(ring);
 }
 
-/*
- * Signals are written, never waited for. The frontend can make its descriptor block again, and then holds up the backend that
- * serves it and nobody else.
- */
-static void signal_fd(int fd)
-{
-	(void)eventfd_write(fd, 1);
-}
-
 static void set_signal(int *at, int fd)
 {
 	close_fd(at);
@@ -216,17 +248,6 @@ void vhost_user_ring_set_call(struct vhost_user_ring *ring, int fd)
 void vhost_user_ring_set_err(struct vhost_user_ring *ring, int fd)
 {
 	set_signal(&ring->err, fd);
-}
-
-static void notify_queue(struct virtio *v, struct virtq *q)
-{
-	const struct vhost_user_server *s = v->transport_state;
-	struct vhost_user_ring *ring = &s->ring[q->index];
-
-	if (ring->call < 0)
-		ring->owed = true;
-	else
-		signal_fd(ring->call);
 }
 
 /* No device served here changes its configuration space by itself, so what is there to tell is that it needs a reset. */

@@ -26,6 +26,15 @@ must_check const char *vhost_user_server_handle(
 	struct vhost_user_server *s, const struct vhost_user_rule *rule, struct vhost_user_msg *m);
 /* The device as new, without rings; memory, protocol features and the connection stay. */
 void vhost_user_server_reset(struct vhost_user_server *s);
+/* One of its rings does. */
+bool vhost_user_server_runs(const struct vhost_user_server *s);
+/* GET_INFLIGHT_FD, whose descriptor is in the answer, and SET_INFLIGHT_FD. */
+must_check const char *vhost_user_get_inflight_fd(struct vhost_user_server *s, struct vhost_user_msg *m);
+must_check const char *vhost_user_set_inflight_fd(struct vhost_user_server *s, struct vhost_user_msg *m);
+/* Nothing is in flight: the device was reset. */
+void vhost_user_server_clear_inflight(struct vhost_user_server *s);
+/* Nothing in flight is written down from now on; no ring runs. The region is the frontend's, and stays as it is. */
+void vhost_user_server_forget_inflight(struct vhost_user_server *s);
 /* The connection ends: why is reported, unless it is NULL. */
 void vhost_user_server_end(struct vhost_user_server *s, const char *why);
 

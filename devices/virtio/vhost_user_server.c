@@ -13,10 +13,14 @@
 
 #define BIT(n) (1ULL << (n))
 
-/* Sends *m back as the answer. */
-static void reply(struct vhost_user_server *s, struct vhost_user_msg *m)
+/* Sends *m back as the answer, with the descriptor of it if it has to have one. */
+static void reply(struct vhost_user_server *s, const struct vhost_user_rule *rule, struct vhost_user_msg *m)
 {
+	int fd = rule && rule->reply_fds == VHOST_USER_FDS_ONE ? vhost_user_take_fd(m, 0) : -1;
+
 	vhost_user_reply(m);
+	if (fd >= 0)
+		m->fd[m->fd_count++] = fd;
 	/* It asked and does not listen: with so little in the socket's buffer that takes some doing. */
 	if (vhost_user_send(s->source.fd, m))
 		vhost_user_server_end(s, "it does not take answers");
@@ -46,7 +50,7 @@ static void serve_message(struct vhost_user_server *s, struct vhost_user_msg *m)
 	if (!answered)
 		m->payload.u64 = why != NULL;
 	if (answered || asked)
-		reply(s, m);
+		reply(s, rule, m);
 }
 
 static void connection_ready(struct loop_source *source, uint32_t events)
@@ -79,6 +83,7 @@ void vhost_user_server_drop(struct vhost_user_server *s)
 	close(s->source.fd);
 	s->source.fd = -1;
 	vhost_user_server_reset(s);
+	vhost_user_server_forget_inflight(s);
 	vhost_user_memory_clear(s->memory);
 	vhost_user_reader_clear(&s->reader);
 	s->protocol = 0;

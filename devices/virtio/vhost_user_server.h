@@ -5,7 +5,8 @@
  *
  * One connection at a time. The frontend is no more trusted than a guest: what it does wrong is refused where it asked for an
  * answer, and ends the connection where it did not. A connection that ends, however it does, leaves the device reset, the
- * memory unmapped and every descriptor closed.
+ * memory unmapped and every descriptor closed. What was in flight is in the frontend's inflight region, if it keeps one, and is
+ * taken up by the server that is given it next.
  *
  * Not offered: in-band notifications, polling instead of kicks, dirty logging, postcopy, an IOMMU.
  */
@@ -15,6 +16,7 @@
 #include "backend/vhost_user_memory.h"
 #include "backend/vhost_user_msg.h"
 #include "virtio.h"
+#include "virtq_inflight.h"
 
 struct vhost_user_server;
 
@@ -28,7 +30,9 @@ struct vhost_user_ring {
 	uint64_t desc, avail, used; /* user addresses */
 	bool addressed; /* those were given */
 	bool enabled, running;
+	bool served; /* it has run since it was last forgotten */
 	bool owed; /* an interrupt was due while there was no call descriptor */
+	struct virtq_inflight inflight; /* q->inflight while the frontend keeps a region for it */
 };
 
 struct vhost_user_server {

@@ -14,6 +14,7 @@
 #include <linux/virtio_ring.h>
 
 #include "ring.h"
+#include "virtq_inflight.h"
 
 int virtq_init(struct virtq *q, const struct mem *mem, uint16_t index, uint16_t size_max)
 {
@@ -77,12 +78,16 @@ const char *virtq_start_at(struct virtq *q, uint64_t features, uint16_t avail, u
 
 	if (!why && (!q->ring->at(q, avail) || !q->ring->at(q, used)))
 		why = "a position is outside the ring";
+	if (!why) {
+		q->avail_next = avail;
+		q->used_next = used;
+		if (q->inflight)
+			why = virtq_inflight_start(q, has(features, VIRTIO_F_RING_PACKED));
+	}
 	if (why) {
 		virtq_stop(q);
 		return why;
 	}
-	q->avail_next = avail;
-	q->used_next = used;
 	/* Whatever we had asked for last, it is said again when the ring is next found empty. */
 	q->kicks_off = true;
 	return NULL;

@@ -28,6 +28,7 @@
 #define CHAIN_MAX_IOV  256
 
 struct ring_ops;
+struct virtq_inflight;
 
 /* A chain that was popped, and whether it is done; only with VIRTIO_F_IN_ORDER. */
 struct virtq_order {
@@ -103,6 +104,7 @@ struct virtq {
 	const void **in_flight; /* for each head: the chain popped with it and not given back, else NULL */
 	struct virtq_order *order; /* with in_order: the chains in flight, in the order they came */
 	uint16_t order_first, order_count;
+	struct virtq_inflight *inflight; /* NULL: what is in flight is not written down (virtq_inflight.h) */
 };
 
 /* Once, before anything else. size_max is 1 to VIRTQ_SIZE_MAX. 0 or -ENOMEM. */
@@ -116,7 +118,7 @@ void virtq_destroy(struct virtq *q);
 must_check const char *virtq_start(struct virtq *q, uint64_t features);
 /*
  * The same for a ring that has been in use, at these positions of avail_next and used_next: those of one that was stopped with
- * nothing in flight.
+ * nothing in flight. With q->inflight set they are where a region that is new begins; another knows its own.
  */
 must_check const char *virtq_start_at(struct virtq *q, uint64_t features, uint16_t avail, uint16_t used);
 /* Not ready, nothing in flight, every setting back to its default. Chains still out are dropped when pushed. */

@@ -42,7 +42,7 @@ static bool packed_at(const struct virtq *q, uint16_t position)
 	return (position & ~WRAP) < q->size;
 }
 
-static uint16_t forward(const struct virtq *q, uint16_t pos, uint16_t slots)
+static inline __attribute__((always_inline)) uint16_t forward(const struct virtq *q, uint16_t pos, uint16_t slots)
 {
 	uint32_t i = (uint32_t)(pos & ~WRAP) + slots;
 
@@ -51,7 +51,7 @@ static uint16_t forward(const struct virtq *q, uint16_t pos, uint16_t slots)
 	return (uint16_t)((i - q->size) | (~pos & WRAP));
 }
 
-static uint16_t back(const struct virtq *q, uint16_t pos, uint16_t slots)
+static inline __attribute__((always_inline)) uint16_t back(const struct virtq *q, uint16_t pos, uint16_t slots)
 {
 	uint16_t i = pos & (uint16_t)~WRAP;
 
@@ -161,7 +161,7 @@ static not_inline enum ring_take take_bad(struct virtq *q, struct chain *chain, 
 }
 
 /* virtio 2.8.7: the entries of a table follow one another; every flag but WRITE, and the id, mean nothing there. */
-static const char *walk_entries(struct walk *w, gpa_t addr, uint32_t len)
+static inline __attribute__((always_inline)) const char *walk_entries(struct walk *w, gpa_t addr, uint32_t len)
 {
 	const char *why;
 	void *table;
@@ -230,6 +230,48 @@ static enum ring_take packed_take(struct virtq *q, struct chain *chain)
 		return take_bad(q, chain, p, "an indirect table is part of a list");
 	return take_table(q, chain, p);
 }
+
+#ifndef RING_HOOKED /* once is enough: they load nothing from the ring */
+
+void ring_packed_begin(struct ring_packed_walk *p, const struct virtq *q, struct chain *chain)
+{
+	walk_begin(&p->w, q, chain);
+	p->why = NULL;
+}
+
+void ring_packed_add(struct ring_packed_walk *p, gpa_t addr, uint32_t len, uint16_t flags)
+{
+	if (p->why)
+		return;
+	if (!(flags & VRING_DESC_F_INDIRECT))
+		p->why = walk_add(&p->w, addr, len, TAIL(flags) & TAIL_WRITE);
+	else if (p->w.chain->slots > 1)
+		p->why = "an indirect table is part of a list";
+	else
+		p->why = walk_entries(&p->w, addr, len);
+}
+
+enum ring_take ring_packed_end(struct ring_packed_walk *p, struct virtq *q)
+{
+	if (!p->why)
+		p->why = walk_end(&p->w);
+	if (!p->why)
+		return RING_CHAIN;
+	q->fault = p->why;
+	return RING_BAD_CHAIN;
+}
+
+uint16_t ring_packed_forward(const struct virtq *q, uint16_t pos, uint16_t slots)
+{
+	return forward(q, pos, slots);
+}
+
+uint16_t ring_packed_back(const struct virtq *q, uint16_t pos, uint16_t slots)
+{
+	return back(q, pos, slots);
+}
+
+#endif
 
 static void packed_untake(struct virtq *q, const struct chain *chain)
 {

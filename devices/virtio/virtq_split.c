@@ -5,7 +5,7 @@
  * Every field the driver writes is loaded once. A head or an index that cannot be breaks the ring; anything wrong further
  * down a chain spoils that chain alone, since the head to give back is known.
  */
-#include "ring.h"
+#include "ring_split.h"
 
 #ifdef RING_HOOKED
 #define ring_split ring_split_hooked
@@ -60,46 +60,6 @@ static uint16_t load_avail_idx(const struct virtq *q)
 {
 	/* Acquire: the ring entry and the descriptors are read after the index that covers them. */
 	return ring_load16(q, &((struct vring_avail *)q->avail)->idx, __ATOMIC_ACQUIRE);
-}
-
-/*
- * Follows the ring's own table from head, which is in it, then an indirect one from its start if a descriptor refers to it. Ends:
- * walk_add bounds the number of buffers, and there is no way back from the second table.
- */
-static inline const char *walk_descs(struct walk *w, uint32_t head)
-{
-	void *table = w->q->desc;
-	uint32_t entries = w->q->size, i = head;
-	bool nested = false;
-	const char *why;
-
-	for (;;) {
-		struct desc_words desc = fetch_desc(w->q, (struct vring_desc *)table + i);
-		uint32_t flags = desc_tail(desc); /* next in the upper half */
-
-		if (flags & VRING_DESC_F_INDIRECT) {
-			/* virtio 2.7.5.3.1: no table in a table, no NEXT beside INDIRECT; WRITE means nothing here. */
-			if (nested)
-				return "an indirect table inside an indirect table";
-			if (flags & VRING_DESC_F_NEXT)
-				return "a descriptor is both INDIRECT and NEXT";
-			why = walk_table(w->q, desc.addr, desc_len(desc), &table);
-			if (why)
-				return why;
-			entries = desc_len(desc) / sizeof(struct vring_desc);
-			i = 0;
-			nested = true;
-			continue;
-		}
-		why = walk_add(w, desc.addr, desc_len(desc), flags & VRING_DESC_F_WRITE);
-		if (why)
-			return why;
-		if (!(flags & VRING_DESC_F_NEXT))
-			return NULL;
-		i = flags >> 16;
-		if (i >= entries)
-			return "a next field points outside its table";
-	}
 }
 
 static enum ring_take split_take(struct virtq *q, struct chain *chain)
