@@ -68,14 +68,19 @@ static void unpopped(void)
 		in.echo.v.held = true;
 		CHECK(inflight_add() && inflight_add() && inflight_add());
 		for (int turn = 0; turn < 2; turn++) {
+			uint16_t head;
+
 			virtq_begin(vq);
 			REQUIRE(virtq_pop(vq, &in.echo.chain[0]));
+			head = in.echo.chain[0].head;
+			virtq_unpop(vq, &in.echo.chain[0]);
+			REQUIRE(virtq_pop(vq, &in.echo.chain[0]));
+			CHECK_EQ(in.echo.chain[0].head, head);
 			REQUIRE(virtq_pop(vq, &in.echo.chain[1]));
-			virtq_unpop(vq, &in.echo.chain[1]);
-			REQUIRE(virtq_pop(vq, &in.echo.chain[1]));
-			virtq_unpop(vq, &in.echo.chain[1]);
+			REQUIRE(virtq_pop(vq, &in.echo.chain[2]));
+			virtq_unpop(vq, &in.echo.chain[2]);
 			REQUIRE(inflight_next_backend());
-			CHECK_EQ(in.echo.v.queue[0].inflight->again_count, 1);
+			CHECK_EQ(in.echo.v.queue[0].inflight->again_count, 2);
 		}
 		in.echo.v.held = false;
 		inflight_serve();

@@ -108,7 +108,6 @@ const char *vhost_user_memory_map_inflight(
 	const char *why;
 	uint8_t *host;
 
-	vhost_user_memory_unmap_inflight(m);
 	if (offset % sizeof(uint64_t))
 		return "an inflight region is not aligned";
 	why = map_part(&mapping, offset, size, fd, &host);

@@ -40,8 +40,8 @@ void vhost_user_memory_clear(struct vhost_user_memory *m);
 /* The guest address of a user address. false: in no region. */
 must_check bool vhost_user_memory_translate(const struct vhost_user_memory *m, uint64_t user, gpa_t *gpa);
 /*
- * Memory for what is in flight (vhost-user, "Inflight I/O tracking"), in the place of what was mapped before: size bytes at offset of
- * the file. NULL and *at, 8-byte aligned, or why not, with nothing mapped.
+ * Memory for what is in flight (vhost-user, "Inflight I/O tracking"), of which there is none mapped: size bytes at offset of the
+ * file. NULL and *at, 8-byte aligned, or why not, with nothing mapped.
  */
 must_check const char *vhost_user_memory_map_inflight(
 	struct vhost_user_memory *m, uint64_t offset, uint64_t size, int fd, void **at);
