@@ -115,7 +115,7 @@ static const struct edit {
 	{ "input 0x61\n", "input 0x62\n", "line 37: the answer is 0x62" },
 	{ "# device rng-mmio@31", "# device net-mmio@31", "line 6: it has a device that is not known here" },
 	{ "# device rng-mmio@31", "# device rng-mmio@32", "line 6: it has a device that is not known here" },
-	{ "# life of a machine\n", "# a trace\n", "no recording" },
+	{ "# life of a machine\n", "# a trace\n", "its first line is not" },
 };
 
 static void what_differs(void)

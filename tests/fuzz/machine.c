@@ -195,8 +195,11 @@ static void step(struct fuzz_op *op)
 
 void fuzz_do(struct fuzz_op *op)
 {
-	bool before = fuzz_arena_on(true);
+	bool before;
 
+	if (watcher && watcher->before)
+		watcher->before(watcher, op);
+	before = fuzz_arena_on(true);
 	fuzz_machine->ops++;
 	fuzz_oracle_before(op);
 	step(op);

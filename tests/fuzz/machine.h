@@ -102,6 +102,8 @@ extern struct fuzz_machine *fuzz_machine;
 
 /* Who hears of a trace as it runs. */
 struct fuzz_watch {
+	/* It is about to be done: what a trace of a crash ends with. May be NULL. */
+	void (*before)(struct fuzz_watch *watch, const struct fuzz_op *op);
 	/* It was done: value of a FUZZ_READ is the answer. The FUZZ_LATE steps it took come before it. */
 	void (*op)(struct fuzz_watch *watch, const struct fuzz_op *op);
 	/* A chain is in the used ring, during the step that is told next. */

@@ -182,7 +182,11 @@ static const struct command {
 } commands[] = {
 	{ "--list", "", "the targets' names", list },
 	{ "--bench", "TARGET", "how fast one of the devices' targets runs", bench },
-	{ "replay", "FILE", "run a recording (minivmm --record) again, and compare", tool_replay },
+	{ "replay", "FILE", "run a trace, or a recording (minivmm --record), again and compare", tool_replay },
+	{ "trace", "SOURCE", "what an input does, as text; SOURCE is a trace, or TARGET INPUT", tool_trace },
+	{ "minimize", "SOURCE", "its trace without what its failure does not need", tool_minimize },
+	{ "emit-qtest", "SOURCE", "for minivmm --qtest stdio and QEMU's -qtest stdio", tool_emit_qtest },
+	{ "emit-c", "SOURCE", "a unit test to commit", tool_emit_c },
 	{ "--help", "", "this", help },
 };
 

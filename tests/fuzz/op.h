@@ -33,7 +33,7 @@ enum fuzz_host {
 	FUZZ_HOST_SHORT, /* it moves at most value bytes */
 	FUZZ_HOST_AGAIN, /* it has nothing (room for nothing) now, value times */
 	FUZZ_HOST_HOLD, /* what is asked of it stays undone until RELEASE */
-	FUZZ_HOST_RELEASE, /* the value-th of those undone is done; there is none: all are, and nothing is held any more */
+	FUZZ_HOST_RELEASE, /* the value-th of those undone is done; there is none: all are, nothing is held any more, or will fail */
 	FUZZ_HOST_INPUT, /* data arrives (a console's) */
 	FUZZ_HOST_ENTROPY, /* data is what the entropy source gives next; without it, its seeded generator does */
 	FUZZ_HOST_GONE, /* the peer is gone; it is back with the next event */

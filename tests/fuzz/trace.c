@@ -40,6 +40,27 @@ bool fuzz_op_has_data(const struct fuzz_op *op)
 	       (op->kind == FUZZ_HOST && fuzz_host_words[op->host] == FUZZ_HOST_DATA);
 }
 
+static bool op_alike(const struct fuzz_op *a, const struct fuzz_op *b)
+{
+	if (a->kind != b->kind || a->host != b->host || a->size != b->size || a->nth != b->nth || a->addr != b->addr ||
+		a->len != b->len)
+		return false;
+	return !a->len || !memcmp(a->data, b->data, a->len);
+}
+
+bool fuzz_line_alike(const struct fuzz_line *a, const struct fuzz_line *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == FUZZ_LINE_USED)
+		return a->used.queue == b->used.queue && a->used.head == b->used.head && a->used.len == b->used.len;
+	if (a->kind != FUZZ_LINE_OP)
+		return true;
+	if (!op_alike(&a->op, &b->op))
+		return false;
+	return a->op.value == b->op.value || (a->op.kind == FUZZ_READ && !(a->answered && b->answered));
+}
+
 /* What a test program cannot go on without. */
 static void *must_have(void *memory)
 {

@@ -58,6 +58,8 @@ void fuzz_line_write(const struct fuzz_line *line, FILE *file);
 /* One step as a line; answered: with a read's value. */
 void fuzz_op_write(const struct fuzz_op *op, bool answered, FILE *file);
 
+/* The same step with the same answer, where both have one; the same chain given back. Comments are not compared. */
+bool fuzz_line_alike(const struct fuzz_line *a, const struct fuzz_line *b);
 /* Whether op takes data as its last word. */
 bool fuzz_op_has_data(const struct fuzz_op *op);
 

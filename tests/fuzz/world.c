@@ -208,8 +208,12 @@ void fuzz_world_host(const struct fuzz_op *op)
 	case FUZZ_HOST_HOLD: w->hold = true; break;
 	case FUZZ_HOST_RELEASE:
 		w->again = 0;
-		if (!fuzz_disk_release(op->value))
-			w->hold = false;
+		if (fuzz_disk_release(op->value))
+			break;
+		w->hold = false;
+		w->error = 0;
+		w->at_most = UINT64_MAX;
+		w->data_len = 0;
 		break;
 	case FUZZ_HOST_INPUT:
 	case FUZZ_HOST_ENTROPY: add_data(op); break;
@@ -227,9 +231,6 @@ void fuzz_world_heal(void)
 	struct fuzz_op back = { .kind = FUZZ_HOST, .host = FUZZ_HOST_RELEASE, .value = UINT64_MAX };
 
 	fuzz_do(&back);
-	fuzz_world->error = 0;
-	fuzz_world->at_most = UINT64_MAX;
-	fuzz_world->data_len = 0;
 }
 
 void fuzz_world_start(struct loop *loop)
