@@ -144,7 +144,7 @@ static void scrub(struct fuzz_machine *m)
 	.writes_itself = 1
 
 const struct fuzz_device fuzz_device_blk_mmio = { .name = "blk-mmio", BLK, FUZZ_ON_MMIO };
-static const struct fuzz_device on_pci = { .name = "blk-pci", BLK, FUZZ_ON_PCI };
+const struct fuzz_device fuzz_device_blk_pci = { .name = "blk-pci", BLK, FUZZ_ON_PCI };
 
 const struct fuzz_target fuzz_blk_mmio = {
 	.name = "blk-mmio",
@@ -158,5 +158,5 @@ const struct fuzz_target fuzz_blk_pci = {
 	.what = "the same on virtio-pci",
 	.start = fuzz_virtio_start,
 	.run = fuzz_raw_run,
-	.opaque = &on_pci,
+	.opaque = &fuzz_device_blk_pci,
 };

@@ -5,6 +5,6 @@
 
 #include "machine.h"
 
-extern const struct fuzz_device fuzz_device_blk_mmio;
+extern const struct fuzz_device fuzz_device_blk_mmio, fuzz_device_blk_pci;
 
 #endif

@@ -188,6 +188,13 @@ void fuzz_oracle_was_reset(void)
 	fuzz_memory_revoke();
 }
 
+void fuzz_oracle_forget(void)
+{
+	for (unsigned int i = 0; i < FUZZ_GUEST_QUEUES; i++)
+		forget(i);
+	fuzz_memory_revoke();
+}
+
 void fuzz_oracle_end(void)
 {
 	oracle.idle = 0;

@@ -30,6 +30,8 @@ void fuzz_oracle_after(const struct fuzz_op *op);
 void fuzz_oracle_turn(void);
 /* The step wrote 0 to a virtio device's status, or did what comes to the same. */
 void fuzz_oracle_was_reset(void);
+/* Nothing is in flight, by no step of a trace. */
+void fuzz_oracle_forget(void);
 /* At the end of a trace. */
 void fuzz_oracle_end(void);
 /* A device has loaded these bytes. */

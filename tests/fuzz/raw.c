@@ -33,8 +33,7 @@ uint8_t fuzz_raw_last(struct fuzz_raw *in)
 	return in->at < in->end ? *--in->end : 0;
 }
 
-/* The features that a bit of byte 1 leaves out. Without any of them drivers are as simple as can be. */
-static uint64_t left_out(uint8_t bits)
+uint64_t fuzz_raw_left_out(uint8_t bits)
 {
 	static const uint64_t features[8] = {
 		F(VIRTIO_F_RING_PACKED), F(VIRTIO_RING_F_EVENT_IDX), F(VIRTIO_RING_F_INDIRECT_DESC),
@@ -53,7 +52,7 @@ static uint64_t left_out(uint8_t bits)
 static void bring_up(uint8_t features, uint8_t size)
 {
 	if (fuzz_machine->v)
-		fuzz_guest_bring_up(left_out(features), (uint16_t)fuzz_shape_value(size));
+		fuzz_guest_bring_up(fuzz_raw_left_out(features), (uint16_t)fuzz_shape_value(size));
 }
 
 static uint64_t take_shaped(struct fuzz_raw *in)

@@ -4,7 +4,7 @@
  * changed in one does not shift the other; they end where they meet.
  *
  *	byte 0	how guest memory is: enum fuzz_raw_mode
- *	byte 1	features that bring-up does not accept (raw.c, left_out)
+ *	byte 1	features that bring-up does not accept: fuzz_raw_left_out
  *	byte 2	queue size, as fuzz_shape_value
  *	byte 3	steps: the opcode in the lower four bits, its variant in the upper; then its operands (raw.c, opcodes)
  *	...
@@ -40,6 +40,9 @@ uint8_t fuzz_raw_take(struct fuzz_raw *in);
 uint64_t fuzz_raw_value(struct fuzz_raw *in, unsigned int bytes);
 /* From the end of it. */
 uint8_t fuzz_raw_last(struct fuzz_raw *in);
+
+/* The features that the bits of byte 1 leave out. */
+uint64_t fuzz_raw_left_out(uint8_t bits);
 
 /* Resets the machine, runs the input, checks what has to hold. */
 void fuzz_raw_run(const uint8_t *data, size_t size);

@@ -27,5 +27,7 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_exit,
 	&fuzz_pci_config,
 	&fuzz_gicv2m,
+	&fuzz_snapshot_mmio,
+	&fuzz_snapshot_pci,
 	&end,
 };
