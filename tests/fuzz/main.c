@@ -16,6 +16,7 @@
 
 #include "bench.h"
 #include "engine.h"
+#include "machine.h"
 #include "tool.h"
 
 #define STATUS_USAGE	64
@@ -31,6 +32,7 @@ extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__
 /* What was given to the target last, for what is said when the process dies of it. */
 static char now[4096];
 static unsigned int inputs;
+static bool twice; /* each of them, and the second time has to be the first */
 
 static void say(const char *text)
 {
@@ -92,6 +94,16 @@ static uint8_t *load(const char *path, size_t size, const char **why)
 	return NULL;
 }
 
+/* Of the targets that have a machine: the others have nothing to tell two runs by. */
+static void run_again(const uint8_t *data, size_t size)
+{
+	uint64_t first = fuzz_machine ? fuzz_machine_hash() : 0;
+
+	LLVMFuzzerTestOneInput(data, size);
+	if (fuzz_machine && fuzz_machine_hash() != first)
+		fuzz_failed("same", "the same input does something else the second time");
+}
+
 static int run_file(const char *path, size_t size)
 {
 	const char *why = "more than 64 MiB";
@@ -102,6 +114,8 @@ static int run_file(const char *path, size_t size)
 	snprintf(now, sizeof(now), "%s", path);
 	alarm(TOO_LONG);
 	LLVMFuzzerTestOneInput(data, size);
+	if (twice)
+		run_again(data, size);
 	alarm(0);
 	now[0] = '\0';
 	inputs++;
@@ -195,6 +209,8 @@ static int help(int argc, char **argv)
 	(void)argc, (void)argv;
 	printf("usage: minivmm-fuzz TARGET FILE|FOLDER...\n"
 	       "                                  give TARGET each input; also minivmm-fuzz-TARGET FILE|FOLDER...\n");
+	printf("       minivmm-fuzz --twice TARGET FILE|FOLDER...\n"
+	       "                                  the same, each twice: both times it has to do the same\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct command *c = &commands[i];
 
@@ -212,6 +228,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "--twice")) {
+		twice = true;
+		memmove(argv + 1, argv + 2, ((size_t)argc - 1) * sizeof(char *));
+		argc--;
+	}
 	LLVMFuzzerInitialize(&argc, &argv);
 	if (argc < 2) {
 		fprintf(stderr, "minivmm-fuzz: give it files or folders to run; \"minivmm-fuzz --help\"\n");
