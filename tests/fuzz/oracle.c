@@ -11,7 +11,7 @@
 #include "oracle_load.h"
 
 #define MAX_HEADS  256
-/* A turn that takes nothing is no turn at all: more of them in a row than a backend is ever told to wait. */
+/* Turns in a row in which nothing is done: more than a backend is ever told to wait. */
 #define MOST_IDLE  24
 /* What a device may allocate as it runs: one order of chains for each queue, one table of doorbells, snapshots of its state. */
 #define MOST_GROWN (64 * KiB)
@@ -148,7 +148,7 @@ void fuzz_oracle_turn(void)
 	oracle.idle = oracle.work == oracle.work_then ? oracle.idle + 1 : 0;
 	oracle.work_then = oracle.work;
 	if (oracle.idle > MOST_IDLE)
-		fuzz_failed("work", "the loop does not come to rest: %llu turns in which no chain was taken",
+		fuzz_failed("work", "the loop does not come to rest: %llu turns in which nothing was done",
 			(unsigned long long)oracle.idle);
 }
 
@@ -227,6 +227,11 @@ void fuzz_oracle_backend(const char *what, const struct iovec *iov, unsigned int
 		if (!iov[i].iov_len || !fuzz_memory_is_mapped(iov[i].iov_base, iov[i].iov_len))
 			fuzz_failed("dma", "the %s is given %zu bytes at 0x%llx, which the device has not mapped", what,
 				iov[i].iov_len, (unsigned long long)fuzz_memory_gpa(iov[i].iov_base));
+}
+
+void fuzz_oracle_worked(void)
+{
+	oracle.work++;
 }
 
 void fuzz_oracle_wrote(const struct iovec *iov, size_t len)

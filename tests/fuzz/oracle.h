@@ -38,6 +38,8 @@ void fuzz_oracle_end(void);
 void fuzz_oracle_load(const struct fuzz_load *load, const void *got);
 /* A device is looking for a chain now: what it loads are rings and descriptors. */
 bool fuzz_oracle_popping(void);
+/* A backend has done something: a turn was not for nothing. */
+void fuzz_oracle_worked(void);
 /* A backend was given these buffers, and has written len bytes to them. */
 void fuzz_oracle_backend(const char *what, const struct iovec *iov, unsigned int count);
 void fuzz_oracle_wrote(const struct iovec *iov, size_t len);

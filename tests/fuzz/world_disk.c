@@ -99,6 +99,7 @@ static void finish(unsigned int i)
 	struct block_request *r = w->request[i];
 	int64_t result = perform(r);
 
+	fuzz_oracle_worked();
 	w->requests--;
 	memmove(&w->request[i], &w->request[i + 1], (w->requests - i) * sizeof(w->request[0]));
 	w->disk.user->done(w->disk.user, r, result);
