@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "machine.h"
 #include "oracle_load.h"
+#include "world.h"
 
 #define MAX_HEADS  256
 /* Turns in a row in which nothing is done: more than a backend is ever told to wait. */
@@ -152,6 +153,15 @@ void fuzz_oracle_turn(void)
 			(unsigned long long)oracle.idle);
 }
 
+static void check_queue(const struct virtq *q)
+{
+	if (!q->ready)
+		forget(q->index);
+	else if (q->in_flight_count != oracle.live[q->index])
+		fuzz_failed("used", "queue %u: %u chains are in flight, it has counted %u", q->index,
+			oracle.live[q->index], q->in_flight_count);
+}
+
 void fuzz_oracle_after(const struct fuzz_op *op)
 {
 	const struct fuzz_device *device = fuzz_machine->device;
@@ -162,8 +172,7 @@ void fuzz_oracle_after(const struct fuzz_op *op)
 	if (why)
 		fuzz_failed("state", "%s: %s", device->name, why);
 	for (uint16_t i = 0; v && i < v->class->queue_count; i++)
-		if (!v->queue[i].ready)
-			forget(i);
+		check_queue(&v->queue[i]);
 	/* On PCI it may have gone to a vector that is masked, or to none. */
 	if (oracle.told && !fuzz_machine->host && fuzz_machine->line[0].raised == oracle.raised)
 		fuzz_failed("irq", "the driver waits for an interrupt and none came");
@@ -183,6 +192,8 @@ void fuzz_oracle_was_reset(void)
 			fuzz_failed("reset", "queue %u is ready, or has something in flight", i);
 		forget(i);
 	}
+	if (fuzz_world->requests)
+		fuzz_failed("reset", "%u requests are with the disk", fuzz_world->requests);
 	if (!fuzz_machine->host && fuzz_machine->line[0].level)
 		fuzz_failed("reset", "the interrupt is still raised");
 	fuzz_memory_revoke();
