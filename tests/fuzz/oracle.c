@@ -32,7 +32,8 @@ static struct {
 	uint64_t work_then, idle; /* as the last turn began; turns since then */
 	uint32_t raised; /* of the line, as the step began */
 	bool told;
-	unsigned int fds; /* as the machine was built */
+	unsigned int fds,
+		bells; /* the most there can be: a descriptor and a doorbell for each queue beyond what the machine was built with */
 } oracle;
 
 static struct flight *flight_of(const struct virtq *q, uint16_t head)
@@ -114,7 +115,8 @@ void fuzz_oracle_start(void)
 
 	for (uint16_t i = 0; v && i < v->class->queue_count; i++)
 		v->queue[i].watch = &watch;
-	oracle.fds = fuzz_fds_open() + (v ? v->class->queue_count : 0u);
+	oracle.bells = v ? v->class->queue_count : 0;
+	oracle.fds = fuzz_fds_open() + oracle.bells;
 }
 
 static void forget(unsigned int queue)
@@ -176,6 +178,9 @@ void fuzz_oracle_after(const struct fuzz_op *op)
 	/* On PCI it may have gone to a vector that is masked, or to none. */
 	if (oracle.told && !fuzz_machine->host && fuzz_machine->line[0].raised == oracle.raised)
 		fuzz_failed("irq", "the driver waits for an interrupt and none came");
+	if (fuzz_machine->bus.doorbell_count > oracle.bells)
+		fuzz_failed("memory", "%u doorbells are on the bus, at most %u were to be expected",
+			fuzz_machine->bus.doorbell_count, oracle.bells);
 	if (fuzz_arena_grown() > MOST_GROWN)
 		fuzz_failed("memory", "%zu bytes more are allocated than after the start", fuzz_arena_grown());
 	if (fuzz_fds_open() > oracle.fds)
