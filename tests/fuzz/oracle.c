@@ -19,7 +19,8 @@
 
 /* A chain that was popped and not used. */
 struct flight {
-	const struct chain *chain; /* NULL: none is out by that name */
+	bool out;
+	const struct chain *chain; /* NULL: it was pushed, and waits for those before it (VIRTIO_F_IN_ORDER) */
 	uint32_t room; /* bytes that it takes */
 	uint64_t written;
 };
@@ -43,11 +44,23 @@ static struct flight *flight_of(const struct virtq *q, uint16_t head)
 	return &oracle.flight[q->index][head];
 }
 
+/* The chain is another one's now: the one before is done with it. */
+static void take_over(const struct chain *chain)
+{
+	for (unsigned int queue = 0; queue < FUZZ_GUEST_QUEUES; queue++)
+		for (unsigned int head = 0; oracle.live[queue] && head < MAX_HEADS; head++)
+			if (oracle.flight[queue][head].chain == chain)
+				oracle.flight[queue][head].chain = NULL;
+}
+
 static void popped(const struct virtq *q, uint16_t head)
 {
 	struct flight *f = flight_of(q, head);
 
-	oracle.live[q->index] += !f->chain;
+	if (q->in_order)
+		take_over(q->in_flight[head]);
+	oracle.live[q->index] += !f->out;
+	f->out = true;
 	f->chain = q->in_flight[head];
 	f->room = f->chain->in_len;
 	f->written = 0;
@@ -64,8 +77,9 @@ static void gone(const struct virtq *q, uint16_t head)
 {
 	struct flight *f = flight_of(q, head);
 
-	if (!f->chain)
+	if (!f->out)
 		fuzz_failed("used", "queue %u, head %u is given back and was not popped", q->index, head);
+	f->out = false;
 	f->chain = NULL;
 	oracle.live[q->index]--;
 }
@@ -225,10 +239,8 @@ static struct flight *find_flight(const struct iovec *iov)
 		for (unsigned int head = 0; left && head < MAX_HEADS; head++) {
 			struct flight *f = &oracle.flight[queue][head];
 
-			if (!f->chain)
-				continue;
-			left--;
-			if (iov >= f->chain->iov && iov < f->chain->iov + CHAIN_MAX_IOV)
+			left -= f->out;
+			if (f->chain && iov >= f->chain->iov && iov < f->chain->iov + CHAIN_MAX_IOV)
 				return f;
 		}
 	}
