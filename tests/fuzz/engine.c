@@ -22,6 +22,12 @@ const struct fuzz_target *fuzz_target_find(const char *name)
 	return NULL;
 }
 
+void fuzz_target_list(FILE *file)
+{
+	for (const struct fuzz_target *const *t = fuzz_targets; (*t)->name; t++)
+		fprintf(file, "%-20s %s\n", (*t)->name, (*t)->what);
+}
+
 void fuzz_target_choose(const struct fuzz_target *target)
 {
 	if (chosen)
@@ -61,6 +67,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const struct fuzz_target *target = *argc > 1 ? fuzz_target_find((*argv)[1]) : NULL;
 
+	if (*argc > 1 && !strcmp((*argv)[1], "--list")) {
+		fuzz_target_list(stdout);
+		exit(0);
+	}
 	if (target && !by_program((*argv)[0])) {
 		/* With the NULL behind the last one. */
 		memmove(*argv + 1, *argv + 2, ((size_t)*argc - 1) * sizeof(char *));

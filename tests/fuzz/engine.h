@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "fuzz.h"
 
@@ -18,10 +19,15 @@
 
 /* NULL: there is none of that name. */
 const struct fuzz_target *fuzz_target_find(const char *name);
+/* A line each, name and what it is. */
+void fuzz_target_list(FILE *file);
 /* Runs its start, once in a process: the target of everything below. */
 void fuzz_target_choose(const struct fuzz_target *target);
 
-/* Chooses the target by the program's name, the first argument, which is then taken out, or the environment; ends the process without. */
+/*
+ * Chooses the target by the program's name, the first argument, which is then taken out, or the environment; ends the process
+ * without. --list in that place lists them and ends it.
+ */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 /* Chooses as Initialize does by the program's name or environment, where an engine does not call that. 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

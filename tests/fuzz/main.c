@@ -165,8 +165,7 @@ static int run_path(const char *path)
 static int list(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	for (const struct fuzz_target *const *t = fuzz_targets; (*t)->name; t++)
-		printf("%-20s %s\n", (*t)->name, (*t)->what);
+	fuzz_target_list(stdout);
 	return 0;
 }
 
