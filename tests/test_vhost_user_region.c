@@ -74,6 +74,23 @@ static void r81_regions_that_cannot_be(void)
 	inflight_end();
 }
 
+/* With the padding of QEMU's structure and without: the answer is as long as the question. */
+static void both_sizes(void)
+{
+	inflight_begin(0);
+	for (uint32_t size = 20; size <= 24; size++) {
+		frontend_disconnect(in.f);
+		REQUIRE(inflight_meet());
+		vhost_user_request(&in.msg, VHOST_USER_GET_INFLIGHT_FD);
+		in.msg.payload.inflight = (struct vhost_user_inflight){ .queues = 1, .queue_size = 16 };
+		in.msg.header.size = size;
+		CHECK_EQ(frontend_ask(in.f, &in.msg), size % 4 == 0);
+		if (size % 4 == 0)
+			CHECK_EQ(in.f->reader.msg.header.size, size);
+	}
+	inflight_end();
+}
+
 /* A region for another format than its ring is, or a smaller one than that. */
 static void r81_region_of_another_ring(void)
 {
@@ -273,6 +290,7 @@ static void r82_nothing_adds_up(void)
 }
 
 static const struct test tests[] = {
+	TEST(both_sizes),
 	TEST(r81_regions_that_cannot_be),
 	TEST(r81_region_of_another_ring),
 	TEST(r81_fields_that_cannot_be),

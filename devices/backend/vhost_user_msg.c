@@ -60,14 +60,14 @@ const struct vhost_user_rule *vhost_user_rule(uint32_t request)
 	return request < VHOST_USER_REQUESTS && rules[request].name ? &rules[request] : NULL;
 }
 
-/* Those of the kinds that have one size. Not sizeof where the compiler pads the end. */
+/* Those of the kinds that have one size. */
 static const uint8_t payload_size[] = {
 	[VHOST_USER_NONE] = 0,
 	[VHOST_USER_U64] = sizeof(uint64_t),
 	[VHOST_USER_STATE] = sizeof(struct vhost_user_vring_state),
 	[VHOST_USER_ADDR] = sizeof(struct vhost_user_vring_addr),
 	[VHOST_USER_REGION] = sizeof(struct vhost_user_one_region),
-	[VHOST_USER_INFLIGHT] = offsetof(struct vhost_user_inflight, queue_size) + sizeof(uint16_t),
+	[VHOST_USER_INFLIGHT] = sizeof(struct vhost_user_inflight),
 };
 
 static const char *check_table(const struct vhost_user_msg *msg)
@@ -92,11 +92,20 @@ static const char *check_config(const struct vhost_user_msg *msg)
 	return size - start == msg->payload.config.size ? NULL : "its payload is not as long as it says";
 }
 
+/* QEMU, and so everybody, sends the structure as C pads it; the document has no padding there. */
+static bool is_inflight_size(uint32_t size)
+{
+	return size == sizeof(struct vhost_user_inflight) ||
+	       size == offsetof(struct vhost_user_inflight, queue_size) + sizeof(uint16_t);
+}
+
 static const char *check_payload(const struct vhost_user_msg *msg, uint8_t kind)
 {
 	switch (kind) {
 	case VHOST_USER_TABLE: return check_table(msg);
 	case VHOST_USER_CONFIG: return check_config(msg);
+	case VHOST_USER_INFLIGHT:
+		return is_inflight_size(msg->header.size) ? NULL : "its payload has not the size of its kind";
 	default: return msg->header.size == payload_size[kind] ? NULL : "its payload has not the size of its kind";
 	}
 }
@@ -176,7 +185,7 @@ void vhost_user_reply(struct vhost_user_msg *msg)
 
 	vhost_user_close(msg);
 	msg->header.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
-	if (kind != VHOST_USER_CONFIG)
+	if (kind != VHOST_USER_CONFIG && kind != VHOST_USER_INFLIGHT)
 		msg->header.size = payload_size[kind];
 }
 

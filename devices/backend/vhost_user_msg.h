@@ -170,8 +170,8 @@ must_check const char *vhost_user_check_reply(
 /* Sets a request without descriptors up; the payload is the caller's to fill, of the size this gives it. */
 void vhost_user_request(struct vhost_user_msg *msg, uint32_t request);
 /*
- * Makes a request its own answer, or its acknowledgement when it has none; the payload is the caller's to fill. Of GET_CONFIG it
- * keeps the size. Its descriptors are closed.
+ * Makes a request its own answer, or its acknowledgement when it has none; the payload is the caller's to fill. Of GET_CONFIG and
+ * GET_INFLIGHT_FD it keeps the size. Its descriptors are closed.
  */
 void vhost_user_reply(struct vhost_user_msg *msg);
 /* Closes the descriptors that are still in it. */
