@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -361,18 +362,92 @@ static void r81_memory_cut_short(void)
 	sigaction(SIGBUS, &old, NULL);
 }
 
+/* Each message as a good one may look. Those with descriptors have them in it. */
+static void good_message(uint32_t request)
+{
+	const struct vhost_user_rule *rule = vhost_user_rule(request);
+
+	vhost_user_request(&msg, request);
+	if (rule->payload == VHOST_USER_CONFIG) {
+		msg.payload.config.size = 4;
+		msg.header.size = offsetof(struct vhost_user_config, data) + 4;
+	} else if (rule->payload == VHOST_USER_TABLE) {
+		msg.payload.table.count = 1;
+		msg.payload.table.region[0] =
+			(struct vhost_user_region){ RIG_RAM_BASE, RIG_RAM_SIZE, FRONTEND_USER, 0 };
+		msg.header.size = 8 + sizeof(struct vhost_user_region);
+	} else if (rule->payload == VHOST_USER_REGION) {
+		msg.payload.one.region = (struct vhost_user_region){ 0, 4096, 0, 0 };
+	} else if (rule->payload == VHOST_USER_INFLIGHT) {
+		msg.payload.inflight = (struct vhost_user_inflight){ .mmap_size = 4096, .queues = 1, .queue_size = 16 };
+	} else if (request == VHOST_USER_SET_FEATURES) {
+		msg.payload.u64 = DRIVER_F(VIRTIO_F_VERSION_1) | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+	} else if (request == VHOST_USER_SET_PROTOCOL_FEATURES) {
+		msg.payload.u64 = 1 << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+	} else if (request == VHOST_USER_SET_VRING_NUM) {
+		msg.payload.state = (struct vhost_user_vring_state){ 1, 16 };
+	}
+	msg.fd_count = rule->fds == VHOST_USER_FDS_NONE || rule->fds == VHOST_USER_FDS_MAYBE ? 0 : 1;
+	msg.fd[0] = echo.rig.ram_fd;
+}
+
+/* With its descriptors, up to the cut: 0 for a message that is whole. */
+static void send_cut(size_t cut)
+{
+	struct iovec iov[2] = { { &msg.header, sizeof(msg.header) }, { &msg.payload, msg.header.size } };
+	char control[CMSG_SPACE(16 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct msghdr hdr = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct cmsghdr *c = (void *)control;
+
+	if (cut && cut < sizeof(msg.header))
+		iov[0].iov_len = cut;
+	if (cut)
+		iov[1].iov_len = cut < sizeof(msg.header) ? 0 : cut - sizeof(msg.header);
+	*c = (struct cmsghdr){ CMSG_LEN(msg.fd_count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	for (unsigned int i = 0; i < msg.fd_count; i++)
+		memcpy(CMSG_DATA(c) + i * sizeof(int), &echo.rig.ram_fd, sizeof(int));
+	hdr.msg_control = msg.fd_count ? control : NULL;
+	hdr.msg_controllen = msg.fd_count ? CMSG_SPACE(msg.fd_count * sizeof(int)) : 0;
+	CHECK(sendmsg(f->fd, &hdr, MSG_NOSIGNAL) > 0);
+}
+
+/* Every message, cut behind every byte: it leaves there. */
+static void r80_every_message_cut(void)
+{
+	begin();
+	for (uint32_t request = 1; request < VHOST_USER_REQUESTS; request++) {
+		if (!vhost_user_rule(request))
+			continue;
+		good_message(request);
+		for (size_t cut = sizeof(msg.header) + msg.header.size; --cut;) {
+			f->protocol = 1 << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
+			REQUIRE(!vhost_user_server_serve(&echo.plug.server, frontend_connect(f)) && frontend_greet(f));
+			good_message(request);
+			send_cut(cut);
+			rig_run(&echo.rig);
+			frontend_disconnect(f);
+			CHECK_EQ(open_fds(), before);
+		}
+	}
+	end();
+}
+
+/* Every good message with each number of descriptors, one more than any may have among them; and that once more. */
 static void r82_zero_to_nine_descriptors(void)
 {
 	begin();
 	for (uint32_t request = 1; request < VHOST_USER_REQUESTS; request++) {
-		for (unsigned int fds = 0; vhost_user_rule(request) && fds <= VHOST_USER_MAX_FDS; fds++) {
+		for (unsigned int fds = 0; vhost_user_rule(request) && fds <= VHOST_USER_MAX_FDS + 1; fds++) {
+			f->protocol = 1 << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
 			REQUIRE(meet());
-			vhost_user_request(&msg, request);
-			for (unsigned int i = 0; i < fds; i++)
-				msg.fd[i] = echo.rig.ram_fd;
-			msg.fd_count = fds;
-			CHECK(frontend_send(f, &msg));
-			rig_run(&echo.rig);
+			for (int again = 0; again < 3; again++) {
+				good_message(request);
+				msg.fd_count = fds;
+				/* Not if the connection is over. */
+				if (echo.plug.server.source.fd >= 0)
+					send_cut(0);
+				rig_run(&echo.rig);
+			}
 			frontend_disconnect(f);
 			CHECK_EQ(open_fds(), before);
 		}
@@ -532,6 +607,7 @@ static void anything(void)
 
 static const struct test tests[] = {
 	TEST(r80_leaves_anywhere),
+	TEST(r80_every_message_cut),
 	TEST(r81_lies_end_the_connection),
 	TEST(r81_a_message_before_its_feature),
 	TEST(r81_rings_that_cannot_be),
