@@ -61,6 +61,9 @@ static void offers(void)
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		CHECK(!(f->offered & DRIVER_F(never[i])));
 	CHECK_EQ(f->queues, ECHO_QUEUES);
+	/* What QEMU has in virtio-mmio. */
+	CHECK(frontend_state(f, VHOST_USER_SET_VRING_NUM, 1, 1024));
+	CHECK(!frontend_state(f, VHOST_USER_SET_VRING_NUM, 1, 1025));
 	vhost_user_request(&msg, VHOST_USER_GET_MAX_MEM_SLOTS);
 	CHECK(frontend_ask(f, &msg));
 	CHECK_EQ(f->reader.msg.payload.u64, 8);

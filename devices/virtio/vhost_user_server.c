@@ -13,6 +13,9 @@
 
 #define BIT(n) (1ULL << (n))
 
+/* No message tells how large a ring may be, and QEMU's virtio-mmio lets a driver have this much whatever its device says. */
+#define RING_SIZE_MAX 1024
+
 /* Sends *m back as the answer, with the descriptor of it if it has to have one. */
 static void reply(struct vhost_user_server *s, const struct vhost_user_rule *rule, struct vhost_user_msg *m)
 {
@@ -104,6 +107,20 @@ int vhost_user_server_serve(struct vhost_user_server *s, int fd)
 	return ret;
 }
 
+static int allow_large_ring(struct virtq *q)
+{
+	struct virtq larger;
+
+	if (q->size_max >= RING_SIZE_MAX)
+		return 0;
+	if (virtq_init(&larger, q->mem, q->index, RING_SIZE_MAX))
+		return -ENOMEM;
+	larger.watch = q->watch;
+	virtq_destroy(q);
+	*q = larger;
+	return 0;
+}
+
 int vhost_user_server_init(struct vhost_user_server *s, struct virtio *v, struct vhost_user_memory *memory)
 {
 	*s = (struct vhost_user_server){
@@ -114,8 +131,14 @@ int vhost_user_server_init(struct vhost_user_server *s, struct virtio *v, struct
 	s->ring = calloc(v->class->queue_count, sizeof(*s->ring));
 	if (!s->ring)
 		return -ENOMEM;
-	for (uint16_t i = 0; i < v->class->queue_count; i++)
+	for (uint16_t i = 0; i < v->class->queue_count; i++) {
+		if (allow_large_ring(&v->queue[i])) {
+			free(s->ring);
+			s->ring = NULL;
+			return -ENOMEM;
+		}
 		vhost_user_ring_init(&s->ring[i], s, &v->queue[i]);
+	}
 	/* No message translates addresses, carries data with a kick or resets one ring. */
 	v->features_off |= VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA) |
 			   VIRTIO_FEATURE(VIRTIO_F_RING_RESET);

@@ -51,7 +51,7 @@ struct vhost_user_server {
 
 /*
  * v was made with memory->mem and is attached to nothing; both outlive s. Takes features from its offer that cannot be had over
- * this transport. 0 or -ENOMEM.
+ * this transport, and lets its queues be larger than its class says, where frontends do not ask for that. 0 or -ENOMEM.
  */
 must_check int vhost_user_server_init(struct vhost_user_server *s, struct virtio *v, struct vhost_user_memory *memory);
 void vhost_user_server_destroy(struct vhost_user_server *s);
