@@ -14,6 +14,7 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_qtest,
 	&fuzz_state,
 	&fuzz_vhost_user_client,
+	&fuzz_vhost_user_device,
 	&fuzz_vhost_user_options,
 	&fuzz_vhost_user_server,
 	&fuzz_rng_mmio,

@@ -7,8 +7,8 @@
 
 /* parse_*.c: what reads a user's files and command line, and messages of other processes. */
 extern const struct fuzz_target fuzz_cmdline, fuzz_compressed_kernel_file, fuzz_device_tree, fuzz_initramfs,
-	fuzz_kernel_file, fuzz_options, fuzz_qtest, fuzz_state, fuzz_vhost_user_client, fuzz_vhost_user_options,
-	fuzz_vhost_user_server;
+	fuzz_kernel_file, fuzz_options, fuzz_qtest, fuzz_state, fuzz_vhost_user_client, fuzz_vhost_user_device,
+	fuzz_vhost_user_options, fuzz_vhost_user_server;
 
 /* device_*.c: hardware, at register level. */
 extern const struct fuzz_target fuzz_rng_mmio, fuzz_rng_pci, fuzz_blk_mmio, fuzz_blk_pci;

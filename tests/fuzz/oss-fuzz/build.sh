@@ -12,7 +12,7 @@ meson setup "$build" "$source" --buildtype=plain --wrap-mode=nodownload -Dprefer
 	-Db_lundef=false "-Dfuzz_engine=$LIB_FUZZING_ENGINE"
 ninja -C "$build" tests/fuzz/minivmm-fuzz
 
-# seeds TARGET: its committed corpus, zipped.
+# seeds TARGET: its committed corpus, zipped. A target that has none yet begins with one byte.
 seeds() {
 	local folder=$WORK/seeds/$1
 	rm -rf "$folder" && mkdir -p "$folder"
@@ -22,6 +22,7 @@ seeds() {
 	if [ -d "$source/tests/fuzz/crashes/$1" ]; then
 		cp "$source/tests/fuzz/crashes/$1"/* "$folder/"
 	fi
+	[ -n "$(ls -A "$folder")" ] || printf '\0' >"$folder/zero"
 	rm -f "$OUT/minivmm-fuzz-$1_seed_corpus.zip"
 	find "$folder" -type f | LC_ALL=C sort | zip -q -X -j "$OUT/minivmm-fuzz-$1_seed_corpus.zip" -@
 }
