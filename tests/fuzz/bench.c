@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "arena.h"
+#include "language.h"
 #include "machine.h"
-#include "raw.h"
 
 #define ROUND 1000
 
@@ -21,7 +21,7 @@ static double seconds(void)
 
 int fuzz_can_bench(const struct fuzz_target *target)
 {
-	return target->run == fuzz_raw_run;
+	return target->run == fuzz_language_run;
 }
 
 struct fuzz_speed fuzz_bench(const struct fuzz_target *target)

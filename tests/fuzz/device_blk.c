@@ -6,7 +6,7 @@
 
 #include "arena.h"
 #include "device_virtio.h"
-#include "raw.h"
+#include "language.h"
 #include "shape.h"
 #include "virtio/blk.h"
 #include "world.h"
@@ -150,13 +150,13 @@ const struct fuzz_target fuzz_blk_mmio = {
 	.name = "blk-mmio",
 	.what = "virtio-blk with two queues on virtio-mmio, at register level",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &fuzz_device_blk_mmio,
 };
 const struct fuzz_target fuzz_blk_pci = {
 	.name = "blk-pci",
 	.what = "the same on virtio-pci",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &fuzz_device_blk_pci,
 };

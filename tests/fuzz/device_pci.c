@@ -8,9 +8,9 @@
 #include "arena.h"
 #include "board.h"
 #include "device_virtio.h"
+#include "language.h"
 #include "pci/serial.h"
 #include "platform/gicv2m.h"
-#include "raw.h"
 #include "virtio/rng.h"
 #include "world.h"
 
@@ -161,13 +161,13 @@ const struct fuzz_target fuzz_pci_config = {
 	.name = "pci-config",
 	.what = "configuration space, BARs and MSI-X of a virtio and a serial function",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &plain,
 };
 const struct fuzz_target fuzz_gicv2m = {
 	.name = "gicv2m",
 	.what = "the same with messages to a GICv2M frame",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &with_gicv2m,
 };

@@ -3,13 +3,13 @@
 #include "arena.h"
 #include "board.h"
 #include "device_virtio.h"
+#include "language.h"
 #include "platform/exit.h"
 #include "platform/pl011.h"
 #include "platform/pl031.h"
 #include "platform/pl061.h"
 #include "platform/primecell.h"
 #include "platform/uart16550.h"
-#include "raw.h"
 #include "world.h"
 
 static const char *check_level(bool should)
@@ -232,7 +232,7 @@ static const struct fuzz_device exit_reg = {
 		.name = #device,                                                                                       \
 		.what = text,                                                                                          \
 		.start = fuzz_virtio_start,                                                                            \
-		.run = fuzz_raw_run,                                                                                   \
+		FUZZ_LANGUAGES,                                                                                        \
 		.opaque = &(device),                                                                                   \
 	}
 
@@ -244,6 +244,6 @@ const struct fuzz_target fuzz_exit = {
 	.name = "exit",
 	.what = "minivmm's exit register",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &exit_reg,
 };

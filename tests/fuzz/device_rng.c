@@ -2,7 +2,7 @@
 /* Targets rng-mmio and rng-pci. */
 #include "arena.h"
 #include "device_virtio.h"
-#include "raw.h"
+#include "language.h"
 #include "shape.h"
 #include "virtio/rng.h"
 #include "world.h"
@@ -53,13 +53,13 @@ const struct fuzz_target fuzz_rng_mmio = {
 	.name = "rng-mmio",
 	.what = "virtio-rng on virtio-mmio, at register level",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &on_mmio,
 };
 const struct fuzz_target fuzz_rng_pci = {
 	.name = "rng-pci",
 	.what = "virtio-rng on virtio-pci, at register level",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &on_pci,
 };
