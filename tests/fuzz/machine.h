@@ -61,7 +61,7 @@ struct fuzz_device {
 	bool on_pci;
 	uint64_t own_features; /* of the device type, for bring-up to leave out */
 	uint32_t writes_itself; /* bytes of a chain that it writes neither by chain_write nor by its backend */
-	int variant; /* the device's own */
+	unsigned int doorbells; /* on the bus at most, beyond one for each queue */
 };
 
 #define FUZZ_LINES 8
@@ -94,7 +94,7 @@ struct fuzz_machine {
 	struct fuzz_guest guest;
 	struct pci_host *host; /* NULL: no PCI */
 	struct virtio *v; /* NULL: no virtio device */
-	void *dev; /* the device's own */
+	void *dev, *own; /* the device's, and what its target keeps beside it */
 	struct chardev *chardev; /* the world's, NULL: none */
 };
 

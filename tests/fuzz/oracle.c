@@ -129,7 +129,7 @@ void fuzz_oracle_start(void)
 
 	for (uint16_t i = 0; v && i < v->class->queue_count; i++)
 		v->queue[i].watch = &watch;
-	oracle.bells = v ? v->class->queue_count : 0;
+	oracle.bells = (v ? v->class->queue_count : 0u) + fuzz_machine->device->doorbells;
 	oracle.fds = fuzz_fds_open() + oracle.bells;
 }
 

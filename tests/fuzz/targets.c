@@ -21,6 +21,7 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_rng_pci,
 	&fuzz_blk_mmio,
 	&fuzz_blk_pci,
+	&fuzz_blk_mirror,
 	&fuzz_pl011,
 	&fuzz_pl031,
 	&fuzz_pl061,
