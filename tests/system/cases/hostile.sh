@@ -3,7 +3,7 @@
 # group: vhe-hostile
 # host: vhe
 # needs: kernel:6.1-cloud
-# seconds: 120
+# seconds: 170
 
 kernel=$(kernel 6.1-cloud)
 disk=/tmp/case/disk.img
@@ -11,17 +11,17 @@ head -c 1048576 /dev/urandom >$disk
 
 # The guest reads what it can of its devices, none of it for longer than it should take, and tells what its kernel said.
 exercise='
-	for i in 1 2 3 4 5 6 7 8; do timeout 3 head -c 64 /dev/hwrng >/dev/null && echo "read $i"; done
-	[ ! -b /dev/vda ] || timeout 4 head -c 262144 /dev/vda | wc -c
+	for i in 1 2 3 4; do timeout 3 dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c | sed s/^/read-/; done
+	[ ! -b /dev/vda ] || timeout 3 head -c 262144 /dev/vda | wc -c
 	dmesg | grep -E "virtio_(rng|blk)|vda"
 	echo the end'
 
-# lying_guest OPTIONS...: until the guest powers off, or 40 seconds; then it is ended from outside.
+# lying_guest OPTIONS...: until the guest powers off, or 25 seconds; then it is ended from outside.
 lying_guest() {
 	vm_start --kernel "$kernel" --cmdline "loglevel=1" "$@" --exec "$exercise"
 	limit=40
 	i=0
-	while kill -0 $pid 2>/dev/null && [ $i -lt 400 ]; do
+	while kill -0 $pid 2>/dev/null && [ "$i" -lt 250 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -55,11 +55,11 @@ lying_guest --hostile 7,rate=1,only=irq-lost
 check "lost interrupts: the monitor ends well" ended_well
 check "the guest gives a read up, not itself" console_has 'the end'
 check "none was delivered" test "$(told irq-lost)" -ge 1
-check "so nothing was read" console_lacks 'read 1'
+check "so nothing was read" console_lacks read-64
 
-lying_guest --hostile 7,rate=4,only=irq-late+irq-early+irq-double+entropy
+lying_guest --hostile 7,rate=2,only=irq-late+irq-early+irq-double+entropy
 check "interrupts early, late and double, and entropy in pieces: the monitor ends well" status_is 0
-check "the guest puts up with all of it" console_line 'read [1-8]'
+check "the guest puts up with all of it" console_line 'read-[1-9][0-9]*'
 for kind in irq-late irq-early irq-double entropy; do
 	check "there was $kind" test "$(told $kind)" -ge 1
 done
@@ -69,7 +69,7 @@ check "disk statuses: the monitor ends well" ended_well
 check "the guest's block layer sees errors" sh -c "grep -qE 'I/O error|Buffer I/O|error, dev vda' $out"
 check "that were none" not says 'failed'
 
-for seed in 1 2 3 4; do
+for seed in 1 2; do
 	lying_guest --disk path=$disk --hostile $seed,log
 	check "every lie, seed $seed: the monitor ends well" ended_well
 	check "seed $seed: it told lies" grep -q '^minivmm: hostile: ' $err
@@ -78,7 +78,7 @@ for seed in 1 2 3 4; do
 done
 
 lies() {
-	lying_guest --hostile 9,rate=3,only=irq-double,log
+	lying_guest --hostile 9,rate=1,only=irq-double,log
 	check "a seed once more: ended" status_is 0
 	grep -o 'chain .*' $err | head -n 3 >"$1"
 }
