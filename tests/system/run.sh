@@ -86,7 +86,7 @@ report_case() {
 }
 
 build_system() {
-	build_arm64 vmm/minivmm-vhost-user tests/system/pty tests/system/trace-check tests/system/rebind guests || return
+	build_arm64 vmm/minivmm-vhost-user tests/system/pty tests/system/replay tests/system/trace-check tests/system/rebind guests || return
 	[ -x "$build/arm64/minivmm" ]
 }
 
