@@ -301,7 +301,8 @@ static int whole_life(int fd, uint64_t patience, const struct mem *mem)
 static void one_liar(enum lie lie, unsigned int at, const struct mem *mem)
 {
 	struct liar liar = { .at = at, .lie = lie };
-	uint64_t patience = lie == SILENT ? 100 * 1000000ULL : PATIENCE, start = clock_host.monotonic_ns(&clock_host);
+	uint64_t patience = lie == SILENT && at < ANSWERS ? 300 * 1000000ULL : PATIENCE,
+		 start = clock_host.monotonic_ns(&clock_host);
 	pthread_t thread;
 	int pair[2], ret;
 

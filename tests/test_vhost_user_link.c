@@ -3,6 +3,7 @@
  * The connection of a device to its backend: a backend that dies and comes back, over each transport there is, and one that a thread
  * of the test plays, for what minivmm-vhost-user never does. A device whose backend stays is in test_vhost_user_device.c.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -306,6 +307,54 @@ static void handed_over(void)
 	end();
 }
 
+static unsigned int count_in_proc(const char *what)
+{
+	char name[40];
+	unsigned int count = 0;
+	DIR *all;
+
+	snprintf(name, sizeof(name), "/proc/%d/%s", pid, what);
+	all = opendir(name);
+	while (all && readdir(all))
+		count++;
+	if (all)
+		closedir(all);
+	return count;
+}
+
+/* Neither end keeps anything of a connection. */
+static void a_thousand_connections(void)
+{
+	unsigned int ours, descriptors, threads;
+
+	REQUIRE(begin(WANTED));
+	virtio_vhost_user_await(&device, path, 0);
+	CHECK(request_works(driver_start(&d, 0, 0)));
+	take_out();
+	REQUIRE(begin_with(&rng_kind, WANTED, PATIENCE));
+	ours = open_fds();
+	descriptors = count_in_proc("fd");
+	threads = count_in_proc("task");
+	take_out();
+	for (int n = 0; n < 333; n++) {
+		struct vhost_user_client client;
+
+		/* One that leaves before it has said anything, one that is met, and one that has a driver. */
+		CHECK(!vhost_user_client_knock(&client, path, &clock_host, PATIENCE));
+		vhost_user_client_close(&client);
+		CHECK(!vhost_user_client_open(&client, path, WANTED, &clock_host, PATIENCE));
+		vhost_user_client_close(&client);
+		REQUIRE(begin_with(&rng_kind, WANTED, PATIENCE));
+		CHECK(request_works(driver_start(&d, 0, 0)));
+		take_out();
+	}
+	REQUIRE(begin_with(&rng_kind, WANTED, PATIENCE));
+	CHECK_EQ(open_fds(), ours);
+	CHECK_EQ(count_in_proc("fd"), descriptors);
+	CHECK_EQ(count_in_proc("task"), threads);
+	end();
+}
+
 /* A backend with a mind of its own. */
 static struct {
 	pthread_t thread;
@@ -581,6 +630,7 @@ static const struct test tests[] = {
 	TEST(masked_while_it_is_away),
 	TEST(comes_back_as_less),
 	TEST(handed_over),
+	TEST(a_thousand_connections),
 	TEST(config_changes),
 	TEST(r81_asks_for_anything),
 	TEST(says_a_queue_is_broken),

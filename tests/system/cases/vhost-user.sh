@@ -2,8 +2,8 @@
 # through. Backends that cannot be used are in tests/cli.sh.
 # group: vhe-guest
 # host: vhe
-# needs: kernel:6.1-cloud backend
-# seconds: 90
+# needs: kernel:6.1-cloud backend strace
+# seconds: 150
 
 kernel=$(kernel 6.1-cloud)
 rng=/tmp/case/rng.sock
@@ -40,3 +40,18 @@ for transport in mmio pci; do
 	check "$transport: the monitor says nothing" test ! -s $err
 done
 transport=
+
+# On PCI neither a kick nor its interrupt is the monitor's: 1000 requests more cost it no system call and no exit more.
+exits() {
+	awk '$1 ~ /^[0-9]+$/ && $2 == "exit" { n += $1 } END { print n + 0 }' $err
+}
+for draws in 100 1100; do
+	limit=120 run strace -f -e signal=none -o /tmp/case/strace minivmm --kernel "$kernel" --no-rng --transport pci \
+		--vhost-user rng,socket=$rng --cmdline "$quiet" --stats --exec \
+		"dd if=/dev/hwrng of=/dev/null bs=64 count=$draws iflag=fullblock 2>/dev/null; echo the end"
+	check "$draws requests under strace" console_line 'the end'
+	echo "# $draws requests: $(wc -l </tmp/case/strace) system calls, $(exits) exits"
+	[ $draws != 100 ] || few_calls=$(wc -l </tmp/case/strace) few_exits=$(exits)
+done
+check "no system call a request" test "$(($(wc -l </tmp/case/strace) - few_calls))" -lt 300
+check "no exit to user space a request" test "$(($(exits) - few_exits))" -lt 100
