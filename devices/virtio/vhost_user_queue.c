@@ -133,11 +133,13 @@ int vhost_user_queue_start(struct vhost_user_queue *own)
 
 	ring.call = choose_call(own);
 	ret = vhost_user_client_set_err(client, ring.index, own->d->err.fd);
-	if (!ret)
-		ret = vhost_user_client_start(client, &ring);
 	if (ret)
 		return ret;
+	/* It may begin with the first of these messages that it takes, also when it dies before the last. */
 	own->running = true;
+	ret = vhost_user_client_start(client, &ring);
+	if (ret)
+		return ret;
 	/* Buffers may have been queued, and their kick dropped, before it ran. */
 	(void)eventfd_write(own->kick, 1);
 	return 0;
