@@ -23,7 +23,7 @@
 #define STATUS_BAD_FILE 65
 
 /* An input takes microseconds. One that takes this many seconds is a finding. */
-#define TOO_LONG 20
+#define TOO_LONG 60
 
 #define LARGEST_INPUT (64U << 20)
 
@@ -53,7 +53,7 @@ static void say_input(void)
 static void died(int number)
 {
 	if (number == SIGALRM)
-		say("minivmm-fuzz: hang: an input takes more than 20 s\n");
+		say("minivmm-fuzz: hang: an input takes more than 60 s\n");
 	say_input();
 	signal(number, SIG_DFL);
 	raise(number);
