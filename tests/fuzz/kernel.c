@@ -137,9 +137,12 @@ int __wrap_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout
 	for (; ready && count < max; ready &= ready - 1) {
 		unsigned int i = (unsigned int)__builtin_ctzll(ready);
 
+		k->ready &= ~(k->edge & BIT(i));
+		/* An edge whose count was read in the meantime is none. */
+		if (!is_readable(i))
+			continue;
 		events[count] = k->fd[i].event;
 		events[count++].events = EPOLLIN;
-		k->ready &= ~(k->edge & BIT(i));
 	}
 	return count;
 }
