@@ -80,7 +80,7 @@ static void host(struct fuzz_machine *m, const struct fuzz_op *op)
 
 	if (op->host == FUZZ_HOST_INPUT)
 		irq->sensed(irq, irq->sensed_opaque);
-	if (op->host != FUZZ_HOST_READ_ONLY)
+	if (op->host != FUZZ_HOST_READ_ONLY || fuzz_world->requests)
 		return;
 	fuzz_world->disk.read_only = op->value;
 	virtio_changed(m->v);

@@ -37,7 +37,7 @@ enum fuzz_host {
 	FUZZ_HOST_INPUT, /* data arrives (a console's) */
 	FUZZ_HOST_ENTROPY, /* data is what the entropy source gives next; without it, its seeded generator does */
 	FUZZ_HOST_GONE, /* the peer is gone; it is back with the next event */
-	FUZZ_HOST_READ_ONLY, /* a disk: value is whether it is; before the driver looks */
+	FUZZ_HOST_READ_ONLY, /* a disk: value is whether it is; not while it has something to do */
 	FUZZ_HOST_AT_ONCE, /* a disk: value is whether it answers before a kick is served, not on a later turn */
 	FUZZ_HOST_MEMORY, /* value 1: there is memory at all addresses but the devices' */
 	FUZZ_HOSTS,

@@ -217,7 +217,11 @@ void fuzz_world_host(const struct fuzz_op *op)
 		break;
 	case FUZZ_HOST_INPUT:
 	case FUZZ_HOST_ENTROPY: add_data(op); break;
-	case FUZZ_HOST_READ_ONLY: w->disk.read_only = op->value; break;
+	case FUZZ_HOST_READ_ONLY:
+		/* Not under the hands of a request that writes. */
+		if (!w->requests)
+			w->disk.read_only = op->value;
+		break;
 	case FUZZ_HOST_AT_ONCE: w->at_once = op->value; break;
 	default: break;
 	}
