@@ -6,7 +6,7 @@
 # A case is a file of tests/system/cases, whose header lines say what it needs:
 #	# group: NAME		cases of one group share one emulated host (the default: the host's name)
 #	# host: vhe|nvhe|gicv2|max
-#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind pcitools backend asan	what is carried in
+#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind pcitools backend qemu vhosttools asan	what is carried in
 #	# seconds: N		about how long it takes; the limit is 4 times that and a minute
 
 cases=$root/tests/system/cases
@@ -45,6 +45,8 @@ need_options() {
 	pcitools) echo --add "$cache/pci-tools:/pci-tools" ;;
 	disktools) echo --add "$cache/disk-tools:/disk-tools" ;;
 	bigdisk) echo --drive "$cache/bigdisk" --add "$cache/bigdisk.sha256:/bigdisk.sha256" ;;
+	qemu) echo --add "$cache/qemu:/qemu" ;;
+	vhosttools) echo --add "$cache/vhost-tools:/vhost-tools" ;;
 	backend) echo --add "$build/arm64/vmm/minivmm-vhost-user:/usr/bin/minivmm-vhost-user" ;;
 	rebind) echo --add "$logs/system/rebind:/rebind" ;;
 	asan) echo --add "$build/arm64-asan/vmm/minivmm:/asan/minivmm" --add "$cache/asan-lib:/lib" ;;
