@@ -328,8 +328,12 @@ const char *virtq_inflight_start(struct virtq *q, bool packed)
 	struct inflight_header header;
 	const char *why = NULL;
 
-	if (q->size > k->entries || k->entries > virtq_inflight_room(packed, k->size))
-		return "an inflight region is smaller than its ring";
+	k->resumed = false;
+	/* QEMU's virtio-mmio lets a driver have a larger ring than the region was asked for: as good as none. */
+	if (q->size > k->entries)
+		return NULL;
+	if (k->entries > virtq_inflight_room(packed, k->size))
+		return "an inflight region is smaller than it says";
 	mem_fetch(&header, k->region, sizeof(header));
 	k->ops = ops_of(packed);
 	k->ring = q->ring;

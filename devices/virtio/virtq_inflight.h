@@ -55,7 +55,8 @@ void virtq_inflight_clear(struct virtq_inflight *k);
 
 /*
  * For virtq_start_at, with q->inflight set and the positions those of its caller: takes both from the region where that was in
- * use, and puts itself between the queue and its ring. NULL, or why the region cannot be this ring's.
+ * use, and puts itself between the queue and its ring. A ring that has more entries than the region is left as it is. NULL, or why the
+ * region cannot be this ring's.
  */
 must_check const char *virtq_inflight_start(struct virtq *q, bool packed);
 
