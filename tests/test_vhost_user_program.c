@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* minivmm-vhost-user as a frontend and its user see it: the built program, in a process of its own. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -235,6 +236,51 @@ static void blk_over_a_kill(void)
 	end();
 }
 
+/* Entries of /proc/PID/what. */
+static unsigned int count_of(const char *what)
+{
+	unsigned int count = 0;
+	char path[64];
+	DIR *entries;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	entries = opendir(path);
+	while (entries && readdir(entries))
+		count++;
+	if (entries)
+		closedir(entries);
+	return count;
+}
+
+/* Its descriptors and threads are as many as before when the last of many frontends is there. */
+static void r82_a_thousand_connects(void)
+{
+	unsigned int fds = 0, threads = 0;
+	char text[500];
+
+	begin();
+	start((const char *[]){ "--device=blk", disk_option, socket_option, NULL }, -1);
+	for (int i = 0; i < 1000; i++) {
+		f.protocol = 1 << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
+		REQUIRE(connect_to(socket_option + 14));
+		REQUIRE(begin_driver(VIRTIO_ID_BLOCK));
+		if (i % 100 == 0)
+			CHECK_EQ(blk_moves(driver_start(&d, 0, 0), VIRTIO_BLK_T_IN, 1), VIRTIO_BLK_S_OK);
+		if (i % 100 == 0 && !fds) {
+			fds = count_of("fd");
+			threads = count_of("task");
+		} else if (i % 100 == 0) {
+			CHECK_EQ(count_of("fd"), fds);
+			CHECK_EQ(count_of("task"), threads);
+		}
+		frontend_disconnect(&f);
+	}
+	kill(pid, SIGTERM);
+	CHECK_EQ(wait_for_end(text), 0);
+	CHECK_STR(text, "");
+	end();
+}
+
 /* A connected socket: the program ends with the connection. A listening one: it does not. */
 static void descriptors_handed_over(void)
 {
@@ -344,6 +390,7 @@ static void command_lines(void)
 static const struct test tests[] = {
 	TEST(rng_for_several),
 	TEST(blk_over_a_kill),
+	TEST(r82_a_thousand_connects),
 	TEST(descriptors_handed_over),
 	TEST(says_whom_it_dropped),
 	TEST(command_lines),
