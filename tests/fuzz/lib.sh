@@ -18,7 +18,7 @@ export LLVM_PROFILE_FILE=/dev/null
 build_libfuzzer() {
 	local targets=tests/fuzz/minivmm-fuzz
 	CC=clang CXX=clang++ build_tree fuzz -Dfuzz_engine=-fsanitize=fuzzer -Db_sanitize=address,undefined -Db_lundef=false \
-		"-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all"
+		"-Dc_args=-fsanitize=fuzzer-no-link -fsanitize-coverage-ignorelist=$fuzz/uninstrumented -fno-sanitize-recover=all"
 }
 
 # AFL++'s driver for the same functions: persistent mode, inputs in shared memory.
