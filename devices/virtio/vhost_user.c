@@ -211,7 +211,7 @@ int vhost_user_check_backend(struct virtio_vhost_user *d)
 	}
 	/* Without VHOST_USER_PROTOCOL_F_MQ it does not say how many, and has as many as a device of its type has at least. */
 	if (c->queues ? c->queues < queues : queues > 1 && d->kind->count_at) {
-		snprintf(c->why, sizeof(c->why), "it has %u queue%s, fewer than %u", c->queues ? c->queues : 1,
+		snprintf(c->why, sizeof(c->why), "it has %u queue%s, fewer than %u", c->queues ? c->queues : 1U,
 			c->queues > 1 ? "s" : "", queues);
 		return c->error = -EPROTO;
 	}

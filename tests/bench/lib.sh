@@ -12,7 +12,7 @@ header() {
 }
 
 build_bench() {
-	build_arm64 tests/bench/host/measure bench_guests
+	build_arm64 vmm/minivmm-vhost-user tests/bench/host/measure bench_guests
 }
 
 # archive FILE FOLDER: an initramfs, the same bytes for the same content.
@@ -59,6 +59,7 @@ program_options() {
 need_options() {
 	local lib=$cache/arm64/lib/aarch64-linux-gnu
 	case $1 in
+	backend) echo --add "$build/arm64/vmm/minivmm-vhost-user:/usr/bin/minivmm-vhost-user" ;;
 	strace) echo --add "$cache/arm64/usr/bin/strace:/usr/bin/strace" --add "$lib/libc.so.6:/lib/libc.so.6" \
 		--add "$lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1" ;;
 	*) die "unknown need: $1" ;;

@@ -2,7 +2,8 @@
 # What the rows are written with: how each monitor is started, and the figures taken of it. Sourced by busybox sh on the emulated
 # host, for one monitor at a time ($monitor).
 #
-#	vm [MEASURE OPTION]...		runs the monitor with $memory (MiB), $cpus, $kernel, $initrd, $cmdline, $disk, $transport
+#	vm [MEASURE OPTION]...		runs the monitor with $memory (MiB), $cpus, $kernel, $initrd, $cmdline, $disk, $transport,
+#				and an rng of the backend at $vhost_user
 #	at init				what measure wrote down of that: ns
 #	figure "rng, mmio" M 170.1	a figure of the table; $better says which way is better
 # shellcheck shell=sh disable=SC2034,SC3043
@@ -12,7 +13,7 @@ err=/tmp/err
 quiet='quiet nokaslr'
 
 defaults() {
-	memory=256 cpus=1 kernel=/vmlinuz initrd=/boot.cpio cmdline=$quiet disk='' transport='' better=lower rng=1
+	memory=256 cpus=1 kernel=/vmlinuz initrd=/boot.cpio cmdline=$quiet disk='' transport='' better=lower rng=1 vhost_user=''
 }
 defaults
 
@@ -33,6 +34,7 @@ vm_minivmm() {
 	set -- "$@" /usr/bin/minivmm --memory "${memory}M" --cpus "$cpus" --kernel "$kernel"
 	[ -z "$initrd" ] || set -- "$@" --initrd "$initrd" --cmdline "$cmdline"
 	[ -n "$rng" ] || set -- "$@" --no-rng
+	[ -z "$vhost_user" ] || set -- "$@" --vhost-user "rng,socket=$vhost_user"
 	[ -z "$disk" ] || set -- "$@" --disk "path=$disk"
 	if [ -n "$transport" ] && minivmm --help | grep -q -- '--transport'; then
 		set -- "$@" --transport "$transport"
@@ -46,6 +48,9 @@ vm_qemu() {
 	set -- "$@" /usr/bin/qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -m "$memory" -smp "$cpus" \
 		-nodefaults -no-user-config -display none -serial stdio -global virtio-mmio.force-legacy=false -kernel "$kernel"
 	[ -z "$rng" ] || set -- "$@" -device "virtio-rng-$bus"
+	[ -z "$vhost_user" ] || set -- "$@" -object "memory-backend-memfd,id=ram,size=${memory}M,share=on" \
+		-machine memory-backend=ram -chardev "socket,id=user,path=$vhost_user" \
+		-device "vhost-user-rng$([ "$bus" != pci ] || echo -pci),chardev=user"
 	[ -z "$initrd" ] || set -- "$@" -initrd "$initrd" -append "$cmdline"
 	[ -z "$disk" ] || set -- "$@" -drive "file=$disk,format=raw,if=none,id=disk" -device "virtio-blk-$bus,drive=disk"
 	"$@"
