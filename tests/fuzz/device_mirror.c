@@ -7,7 +7,7 @@
 #include "board.h"
 #include "device_blk.h"
 #include "device_virtio.h"
-#include "raw.h"
+#include "language.h"
 #include "virtio/mmio.h"
 #include "world.h"
 
@@ -117,6 +117,6 @@ const struct fuzz_target fuzz_blk_mirror = {
 	.name = "blk-mirror",
 	.what = "virtio-blk on virtio-mmio with mirrored registers and lazy acknowledgements",
 	.start = fuzz_virtio_start,
-	.run = fuzz_raw_run,
+	FUZZ_LANGUAGES,
 	.opaque = &device,
 };
