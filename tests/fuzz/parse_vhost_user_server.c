@@ -52,7 +52,10 @@ static void start(const struct fuzz_target *target)
 	shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, fd[FD_SHARED], 0);
 	if (shared == MAP_FAILED)
 		fuzz_failed("host", "memory: %s", strerror(errno));
-	/* A queue's own eventfd is there from its first start on. */
+	/* A queue's own eventfd is there from its first start on: of both. */
+	if (!driver_negotiate(&echo.d, 0) || !driver_queue_setup(&echo.d, 0, 0) || !driver_queue_setup(&echo.d, 1, 0))
+		fuzz_failed("host", "the backend cannot be brought up");
+	driver_ok(&echo.d);
 	frontend_disconnect(f);
 	if (!works())
 		fuzz_failed("host", "the backend does not work before anything was done to it");
@@ -88,6 +91,10 @@ static void send_message(struct fuzz_input *in, bool need_reply, bool odd)
 		vhost_user_request(&msg, request);
 	else
 		msg = (struct vhost_user_msg){ .header = { .request = request, .flags = VHOST_USER_VERSION } };
+	/* As many regions as descriptors. */
+	if (request == VHOST_USER_SET_MEM_TABLE)
+		msg.header.size = (uint32_t)(offsetof(struct vhost_user_table, region) +
+					     (fds & 7) * sizeof(struct vhost_user_region));
 	if (odd) {
 		msg.header.size = (uint32_t)fuzz_take_number(in, 2) % (sizeof(msg.payload) + 1);
 		msg.header.flags = (uint32_t)fuzz_take_number(in, 1);
