@@ -13,7 +13,7 @@ err=/tmp/err
 quiet='quiet nokaslr'
 
 defaults() {
-	memory=256 cpus=1 kernel=/vmlinuz initrd=/boot.cpio cmdline=$quiet disk='' transport='' better=lower rng=1 vhost_user=''
+	memory=256 cpus=1 kernel=/vmlinuz initrd=/boot.cpio cmdline=$quiet disk='' transport='' better=lower rng=1 pmu='' vhost_user=''
 }
 defaults
 
@@ -29,12 +29,14 @@ huge_pages() {
 	echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled
 }
 
-# Each of these is "COMMAND of the monitor" for vm; "$@" is what goes in front of it.
+# Each of these is "COMMAND of the monitor" for vm; "$@" is what goes in front of it. The guest's machine is the same for all: what not
+# every monitor gives (a PMU), it has only in the row that is about it.
 vm_minivmm() {
 	set -- "$@" /usr/bin/minivmm --memory "${memory}M" --cpus "$cpus" --kernel "$kernel"
 	[ -z "$initrd" ] || set -- "$@" --initrd "$initrd" --cmdline "$cmdline"
 	[ -n "$rng" ] || set -- "$@" --no-rng
 	[ -z "$vhost_user" ] || set -- "$@" --vhost-user "rng,socket=$vhost_user"
+	[ -n "$pmu" ] || set -- "$@" --cpu-features pmu=off
 	[ -z "$disk" ] || set -- "$@" --disk "path=$disk"
 	if [ -n "$transport" ] && minivmm --help | grep -q -- '--transport'; then
 		set -- "$@" --transport "$transport"
@@ -43,9 +45,10 @@ vm_minivmm() {
 }
 
 vm_qemu() {
-	local bus=device
+	local bus=device cpu=host
 	[ "$transport" != pci ] || bus=pci
-	set -- "$@" /usr/bin/qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -m "$memory" -smp "$cpus" \
+	[ -n "$pmu" ] || cpu=host,pmu=off
+	set -- "$@" /usr/bin/qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu "$cpu" -m "$memory" -smp "$cpus" \
 		-nodefaults -no-user-config -display none -serial stdio -global virtio-mmio.force-legacy=false -kernel "$kernel"
 	[ -z "$rng" ] || set -- "$@" -device "virtio-rng-$bus"
 	[ -z "$vhost_user" ] || set -- "$@" -object "memory-backend-memfd,id=ram,size=${memory}M,share=on" \
@@ -59,6 +62,7 @@ vm_qemu() {
 vm_kvmtool() {
 	set -- "$@" /usr/bin/kvmtool run -m "$memory" -c "$cpus" -k "$kernel" --console serial --network mode=none
 	[ -z "$rng" ] || set -- "$@" --rng
+	[ -z "$pmu" ] || set -- "$@" --pmu
 	[ -z "$initrd" ] || set -- "$@" -i "$initrd" -p "$cmdline console=ttyS0"
 	[ -z "$disk" ] || set -- "$@" -d "$disk"
 	[ -z "$transport" ] || set -- "$@" --virtio-transport "$transport"

@@ -4,7 +4,8 @@
  * the guest's own clock, and powers off. Everything it needs is in it or in /modules.
  *
  * From the command line, which the kernel hands on as environment: bench=rng|blk|idle (nothing: power off at once), count=,
- * and for blk op=read|write, random=1, size=, depth=, batch=1 (the next ones go out when all have come back).
+ * and for blk op=read|write, random=1, size=, depth=, batch=1 (the next ones go out when all have come back), sync=1
+ * (pread and pwrite, one at a time).
  *
  * Around the work it sleeps, so that the host can look at the machine while nothing happens in it: between @quiet and @before
  * there is no work, between @before and @after there is all of it.
@@ -130,7 +131,7 @@ static uint64_t run_rng(unsigned long count)
 struct disk {
 	int fd;
 	aio_context_t aio;
-	bool write, random, batch;
+	bool write, random, batch, sync;
 	unsigned long size, depth, blocks;
 	uint64_t seed, next;
 	char *buf; /* depth times size */
@@ -222,6 +223,7 @@ static uint64_t run_blk(unsigned long count)
 		.write = !strcmp(getenv("op") ? getenv("op") : "read", "write"),
 		.random = setting("random", 0),
 		.batch = setting("batch", 0),
+		.sync = setting("sync", 0),
 		.size = setting("size", 4096),
 		.depth = setting("depth", 1),
 		.seed = 88172645463325252ULL,
@@ -239,7 +241,7 @@ static uint64_t run_blk(unsigned long count)
 	say("@before\n");
 	settle();
 	start = now();
-	if (disk.depth == 1)
+	if (disk.sync)
 		run_one_by_one(&disk, count);
 	else
 		run_queue(&disk, count);

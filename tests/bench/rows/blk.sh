@@ -21,6 +21,8 @@ load() {
 
 load "4 KiB random read, depth 1" 2000 "op=read random=1" || return
 load "4 KiB random write, depth 1" 2000 "op=write random=1"
+load "4 KiB random read, pread" 2000 "op=read random=1 sync=1"
+load "4 KiB random write, pwrite" 2000 "op=write random=1 sync=1"
 load "4 KiB random read, batches of 16" 4000 "op=read random=1 depth=16 batch=1"
 load "4 KiB random write, batches of 16" 4000 "op=write random=1 depth=16 batch=1"
 load "4 KiB random read, 16 in flight" 2000 "op=read random=1 depth=16"
