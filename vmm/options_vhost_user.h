@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * --vhost-user TYPE,socket=PATH,...: a device that another program serves. What each type is like (its numbers, and what is
- * ours of it) is here; that program is met in session_vhost_user.c, and its device placed in board_vhost_user.c.
+ * ours of it) is here; that program is met in vhost_users.c, and its device placed in board_vhost_user.c.
  */
 #ifndef MINIVMM_OPTIONS_VHOST_USER_H
 #define MINIVMM_OPTIONS_VHOST_USER_H

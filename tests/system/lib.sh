@@ -21,7 +21,7 @@ kernel() {
 	ls /kernels/"$1"/boot/vmlinuz-*
 }
 
-# minivmm with nothing to type. After $limit seconds (default 100) it is shown what there is to see of it (autopsy) and it is asked to
+# minivmm with nothing to type. After $limit seconds (default 200) it is shown what there is to see of it (autopsy) and it is asked to
 # end, which presses a guest's power key, and 5 seconds later killed: status 137.
 vm() {
 	set -- ${transport:+--transport $transport} "$@"
@@ -39,10 +39,10 @@ vm() {
 end_late() {
 	sleeper=
 	trap 'kill $sleeper 2>/dev/null; exit' TERM
-	sleep "${limit:-100}" &
+	sleep "${limit:-200}" &
 	sleeper=$!
 	wait $sleeper
-	echo "# not over after ${limit:-100} s: $said"
+	echo "# not over after ${limit:-200} s: $said"
 	/tests/autopsy "$1" 2>&1 | tr -d '\r' | sed 's/^/# | /'
 	kill -TERM "$1"
 	sleep 5 &
@@ -54,7 +54,7 @@ end_late() {
 # Any program, in place of minivmm.
 run() {
 	said="$*"
-	timeout -k 5 "${limit:-100}" "$@" </dev/null >$out 2>$err
+	timeout -k 5 "${limit:-200}" "$@" </dev/null >$out 2>$err
 	status=$?
 }
 
@@ -76,11 +76,11 @@ vm_end() {
 
 vm_wait() {
 	i=0
-	while kill -0 "$pid" 2>/dev/null && [ $i -lt $((${limit:-100} * 10)) ]; do
+	while kill -0 "$pid" 2>/dev/null && [ $i -lt $((${limit:-200} * 10)) ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
-	kill -KILL "$pid" 2>/dev/null && echo "# still running after ${limit:-100} s: killed"
+	kill -KILL "$pid" 2>/dev/null && echo "# still running after ${limit:-200} s: killed"
 	wait "$pid" 2>/dev/null
 	status=$?
 }
