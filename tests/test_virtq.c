@@ -264,7 +264,8 @@ static void unpop_reads_again(void)
 static void chain_bytes_in_and_out(void)
 {
 	uint8_t mem[16] = "0123456789abcdef", buf[16];
-	struct chain chain = { .out_count = 3, .out_len = 6, .in_count = 2, .in_len = 6 };
+	const struct mem nobody = { .count = 0 };
+	struct chain chain = { .out_count = 3, .out_len = 6, .in_count = 2, .in_len = 6, .mem = &nobody };
 
 	chain.out = chain.iov;
 	chain.in = chain.iov + 3;

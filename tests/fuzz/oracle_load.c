@@ -61,15 +61,26 @@ void fuzz_oracle_popped(const struct chain *chain)
 			loads.alias |= overlap(&chain->iov[i], &chain->iov[j]);
 }
 
+static bool packed(void)
+{
+	return virtio_has_feature(fuzz_machine->v, VIRTIO_F_RING_PACKED);
+}
+
+/* What was loaded last refers to a table. A packed descriptor has its id where a split one has its flags, and those after it. */
+static bool at_table(void)
+{
+	return (packed() ? loads.got.next : loads.got.flags) & VRING_DESC_F_INDIRECT;
+}
+
 /* Whether the walk comes by here after what was loaded last. */
 static bool leads_to(gpa_t gpa)
 {
 	const struct virtq *q = loads.popping;
 
-	if (loads.got.flags & VRING_DESC_F_INDIRECT && gpa == loads.got.addr)
+	if (at_table() && gpa == loads.got.addr)
 		return true;
 	/* Packed: in order, around the end of the ring. */
-	if (virtio_has_feature(fuzz_machine->v, VIRTIO_F_RING_PACKED))
+	if (packed())
 		return gpa == loads.last + DESC ||
 		       (gpa == q->desc_gpa && loads.last == gpa + (gpa_t)(q->size - 1) * DESC);
 	return loads.got.flags & VRING_DESC_F_NEXT && gpa == loads.table + (gpa_t)loads.got.next * DESC;
@@ -87,7 +98,7 @@ static void load_desc(gpa_t gpa, const void *got)
 		fuzz_failed("work", "queue %u: a walk of more than %u descriptors", q->index, loads.count);
 	if (!loads.count)
 		loads.table = q->desc_gpa;
-	else if (loads.got.flags & VRING_DESC_F_INDIRECT)
+	else if (at_table())
 		loads.table = loads.got.addr;
 	loads.seen[loads.count++] = gpa;
 	loads.last = gpa;
@@ -119,6 +130,9 @@ static void mix(const void *got, size_t len)
 void fuzz_oracle_load(const struct fuzz_load *load, const void *got)
 {
 	mix(got, load->len);
+	/* An index, or the flags that make a chain available: what was loaded until now was another chain's, a bad one's. */
+	if (loads.popping && load->len == sizeof(uint16_t))
+		loads.count = 0;
 	if (loads.popping && load->len == DESC)
 		load_desc(load->gpa, got);
 	else if (!loads.popping && !loads.telling)
