@@ -16,19 +16,6 @@
 #include "disk_rig.h"
 #include "inflight_rig.h"
 
-/* A device that gives back some of what it has, the last ones first. */
-static void work(void)
-{
-	for (int round = 0; round < 3; round++) {
-		while (inflight_outstanding() < 5 && inflight_add())
-			;
-		inflight_serve();
-		for (int n = round % 2 ? 4 : 2; n && in.echo.held; n--)
-			echo_complete(&in.echo, in.echo.held - 1);
-		inflight_take();
-	}
-}
-
 static void taken_up_in_order(void)
 {
 	for (size_t i = 0; i < INFLIGHT_RINGS; i++) {
@@ -192,6 +179,19 @@ static void disk_writes(void)
 #endif
 
 #if defined(__x86_64__) && !TSAN
+
+/* A device that gives back some of what it has, the last ones first. */
+static void work(void)
+{
+	for (int round = 0; round < 3; round++) {
+		while (inflight_outstanding() < 5 && inflight_add())
+			;
+		inflight_serve();
+		for (int n = round % 2 ? 4 : 2; n && in.echo.held; n--)
+			echo_complete(&in.echo, in.echo.held - 1);
+		inflight_take();
+	}
+}
 
 #define EFLAGS_TF 0x100
 
