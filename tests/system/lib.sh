@@ -62,6 +62,9 @@ run() {
 vm_start() {
 	set -- ${transport:+--transport $transport} "$@"
 	said="minivmm $* &"
+	# Now, and not when the child comes to it: what the guest before said is not to be taken for this one's.
+	: >$out
+	: >$err
 	minivmm "$@" </dev/null >$out 2>$err &
 	pid=$!
 }
