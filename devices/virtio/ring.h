@@ -157,6 +157,17 @@ static inline const char *walk_end(struct walk *w)
 	return NULL;
 }
 
+/* The end of taking a chain whose head is known: why is what was wrong with its buffers, NULL if nothing was. */
+static inline enum ring_take walk_taken(struct walk *w, struct virtq *q, const char *why)
+{
+	if (!why)
+		why = walk_end(w);
+	if (!why)
+		return RING_CHAIN;
+	q->fault = why;
+	return RING_BAD_CHAIN;
+}
+
 /* Checks the address and length of an indirect table: NULL and *table, or what is wrong. */
 static inline const char *walk_table(const struct virtq *q, gpa_t addr, uint32_t len, void **table)
 {

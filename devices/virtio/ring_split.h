@@ -48,4 +48,14 @@ static inline const char *walk_descs(struct walk *w, uint32_t head)
 	}
 }
 
+/* The whole of a chain from its head. */
+static inline enum ring_take take_descs(struct virtq *q, struct chain *chain, uint16_t head)
+{
+	struct walk w;
+
+	chain->head = head;
+	walk_begin(&w, q, chain);
+	return walk_taken(&w, q, walk_descs(&w, head));
+}
+
 #endif

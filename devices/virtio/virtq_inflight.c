@@ -123,18 +123,7 @@ static void split_given(struct virtq *q, uint16_t head)
 /* Its descriptors are the device's still, and where they were. */
 static enum ring_take split_retake(struct virtq *q, struct chain *chain, uint16_t head)
 {
-	const char *why;
-	struct walk w;
-
-	chain->head = head;
-	walk_begin(&w, q, chain);
-	why = walk_descs(&w, head);
-	if (!why)
-		why = walk_end(&w);
-	if (!why)
-		return RING_CHAIN;
-	q->fault = why;
-	return RING_BAD_CHAIN;
+	return take_descs(q, chain, head);
 }
 
 const struct inflight_ops inflight_split = {

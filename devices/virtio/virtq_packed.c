@@ -179,19 +179,12 @@ static inline __attribute__((always_inline)) const char *walk_entries(struct wal
 static inline enum ring_take take_table(struct virtq *q, struct chain *chain, struct place p)
 {
 	enum ring_take taken = take_end(q, chain, p);
-	const char *why;
 	struct walk w;
 
 	if (taken != RING_CHAIN)
 		return taken;
 	walk_begin(&w, q, chain);
-	why = walk_entries(&w, p.desc.addr, desc_len(p.desc));
-	if (!why)
-		why = walk_end(&w);
-	if (!why)
-		return RING_CHAIN;
-	q->fault = why;
-	return RING_BAD_CHAIN;
+	return walk_taken(&w, q, walk_entries(&w, p.desc.addr, desc_len(p.desc)));
 }
 
 static inline enum ring_take take_list(struct virtq *q, struct chain *chain, struct place p)
@@ -253,12 +246,7 @@ void ring_packed_add(struct ring_packed_walk *p, gpa_t addr, uint32_t len, uint1
 
 enum ring_take ring_packed_end(struct ring_packed_walk *p, struct virtq *q)
 {
-	if (!p->why)
-		p->why = walk_end(&p->w);
-	if (!p->why)
-		return RING_CHAIN;
-	q->fault = p->why;
-	return RING_BAD_CHAIN;
+	return walk_taken(&p->w, q, p->why);
 }
 
 uint16_t ring_packed_forward(const struct virtq *q, uint16_t pos, uint16_t slots)

@@ -66,8 +66,6 @@ static enum ring_take split_take(struct virtq *q, struct chain *chain)
 {
 	uint32_t size = q->size, at = q->avail_next, head;
 	uint16_t pending = (uint16_t)(load_avail_idx(q) - at);
-	const char *why;
-	struct walk w;
 
 	if (!pending)
 		return RING_EMPTY;
@@ -81,15 +79,7 @@ static enum ring_take split_take(struct virtq *q, struct chain *chain)
 		return RING_BROKEN;
 	}
 	q->avail_next = (uint16_t)(at + 1);
-	chain->head = (uint16_t)head;
-	walk_begin(&w, q, chain);
-	why = walk_descs(&w, head);
-	if (!why)
-		why = walk_end(&w);
-	if (!why)
-		return RING_CHAIN;
-	q->fault = why;
-	return RING_BAD_CHAIN;
+	return take_descs(q, chain, (uint16_t)head);
 }
 
 static void split_untake(struct virtq *q, const struct chain *chain)
