@@ -17,6 +17,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether this is built for ThreadSanitizer, as each compiler says it. */
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#define TSAN __has_feature(thread_sanitizer)
+#else
+#define TSAN 0
+#endif
+
 struct test {
 	const char *name;
 	void (*run)(void);

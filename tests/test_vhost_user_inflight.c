@@ -170,14 +170,6 @@ static void disk_writes(void)
 	disk_end();
 }
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#define TSAN __has_feature(thread_sanitizer)
-#else
-#define TSAN 0
-#endif
-
 #if defined(__x86_64__) && !TSAN
 
 /* A device that gives back some of what it has, the last ones first. */

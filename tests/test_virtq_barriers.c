@@ -30,14 +30,6 @@
 #define EVENT	DRIVER_F(VIRTIO_RING_F_EVENT_IDX)
 #define SPINS	4000
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#define TSAN __has_feature(thread_sanitizer)
-#else
-#define TSAN 0
-#endif
-
 static struct echo echo;
 static struct driver_queue *q;
 static volatile struct {

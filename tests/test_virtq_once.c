@@ -24,14 +24,6 @@
 #define ANSWER (RIG_RAM_BASE + 1 * MiB)
 #define SIZE   8
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#define TSAN __has_feature(thread_sanitizer)
-#else
-#define TSAN 0
-#endif
-
 #if defined(__x86_64__) && !TSAN
 
 #define EFLAGS_TF   0x100

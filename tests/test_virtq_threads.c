@@ -27,14 +27,6 @@
 #define PACKED DRIVER_F(VIRTIO_F_RING_PACKED)
 #define EVENT  DRIVER_F(VIRTIO_RING_F_EVENT_IDX)
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#define TSAN __has_feature(thread_sanitizer)
-#else
-#define TSAN 0
-#endif
-
 static struct echo echo;
 static struct driver_queue *q;
 static int interrupt_fd;
