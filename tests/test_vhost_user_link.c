@@ -31,7 +31,12 @@
 #define WANTED	 (UINT64_MAX & ~(1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ))
 
 static const struct vhost_user_kind rng_kind = { "vhost-user-rng", VIRTIO_ID_RNG, 1, 64, 0 };
-static const struct vhost_user_kind other_kind = { "vhost-user-device", 77, 2, 64, 8 };
+static const struct vhost_user_kind other_kind = { .name = "vhost-user-device",
+	.device_id = 77,
+	.queue_count = 2,
+	.queue_size = 64,
+	.config_size = 16,
+	.seg_max_at = 8 };
 
 static struct rig rig;
 static struct plug plug;
@@ -526,6 +531,24 @@ static void config_changes(void)
 	CHECK_EQ(open_fds(), before);
 }
 
+/* As long as the ring at most, with the two buffers that a request has beside its data; less is the backend's to say. */
+static void requests_fit_the_ring(void)
+{
+	uint32_t seg_max = 0;
+
+	REQUIRE(fake_begin(PATIENCE));
+	CHECK(driver_start(&d, 0, 0));
+	d.transport->config_read(&d, 8, &seg_max, sizeof(seg_max));
+	CHECK_EQ(seg_max, 62);
+	CHECK_EQ(config_at(7), 1);
+	CHECK_EQ(config_at(12), 1);
+	set_config(0);
+	ask_frontend(2, 0);
+	d.transport->config_read(&d, 8, &seg_max, sizeof(seg_max));
+	CHECK_EQ(seg_max, 0);
+	fake_end();
+}
+
 static void r81_asks_for_anything(void)
 {
 	static const uint32_t requests[] = { 0, 1, 3, 4, 5, 99, UINT32_MAX };
@@ -632,6 +655,7 @@ static const struct test tests[] = {
 	TEST(handed_over),
 	TEST(a_thousand_connections),
 	TEST(config_changes),
+	TEST(requests_fit_the_ring),
 	TEST(r81_asks_for_anything),
 	TEST(says_a_queue_is_broken),
 	TEST(r82_falls_silent),

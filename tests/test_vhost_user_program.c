@@ -236,6 +236,24 @@ static void blk_over_a_kill(void)
 	end();
 }
 
+/* Its driver has the ring that QEMU gives it, and goes by what the disk says a request may be (a longer chain is refused, R02). */
+static void blk_requests_fit_rings_of_128(void)
+{
+	uint32_t seg_max = 0;
+	char text[500];
+
+	begin();
+	start((const char *[]){ "--device=blk", disk_option, socket_option, NULL }, -1);
+	REQUIRE(connect_to(socket_option + 14));
+	REQUIRE(begin_driver(VIRTIO_ID_BLOCK));
+	d.transport->config_read(&d, offsetof(struct virtio_blk_config, seg_max), &seg_max, sizeof(seg_max));
+	CHECK_EQ(seg_max, 126);
+	frontend_disconnect(&f);
+	kill(pid, SIGTERM);
+	CHECK_EQ(wait_for_end(text), 0);
+	end();
+}
+
 /* Entries of /proc/PID/what. */
 static unsigned int count_of(const char *what)
 {
@@ -390,6 +408,7 @@ static void command_lines(void)
 static const struct test tests[] = {
 	TEST(rng_for_several),
 	TEST(blk_over_a_kill),
+	TEST(blk_requests_fit_rings_of_128),
 	TEST(r82_a_thousand_connects),
 	TEST(descriptors_handed_over),
 	TEST(says_whom_it_dropped),

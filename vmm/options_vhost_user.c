@@ -62,6 +62,7 @@ static const struct type {
 			.queue_size = 128,
 			.config_size = BLK_CONFIG_SIZE,
 			.count_at = offsetof(struct virtio_blk_config, num_queues),
+			.seg_max_at = offsetof(struct virtio_blk_config, seg_max),
 			.needs_config = true,
 			.never = BIT(BLK_F_SECURE_ERASE) | BIT(BLK_F_ZONED) },
 		OPTIONS_MAX_QUEUES },

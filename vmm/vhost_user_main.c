@@ -18,7 +18,12 @@
 #include "virtio/rng.h"
 #include "virtio/vhost_user_server.h"
 
-#define RETRY_NS 1000000000ULL /* until accept is tried again after this process ran out of descriptors */
+/*
+ * Entries of the rings that frontends have unless they are told otherwise: QEMU and minivmm. The configuration space is read before
+ * any message tells.
+ */
+#define RING_SIZE 128
+#define RETRY_NS  1000000000ULL /* until accept is tried again after this process ran out of descriptors */
 
 struct program {
 	const struct vhost_user_options *options;
@@ -170,6 +175,7 @@ static int open_blk(struct program *p, struct error *error)
 	const struct disk_options *disk = &p->options->values.disks[0];
 	const struct virtio_blk_options options = {
 		.queues = (uint16_t)disk->queues,
+		.seg_max = VIRTIO_BLK_SEG_MAX(RING_SIZE),
 		.write_through = disk->write_through,
 		.serial = disk->id,
 	};

@@ -398,10 +398,12 @@ int virtio_blk_init(struct virtio_blk *d, struct loop *loop, const struct mem *m
 	const struct virtio_blk_options *options)
 {
 	assert(options->queues && options->queues <= VIRTIO_BLK_MAX_QUEUES);
+	assert(options->seg_max <= BLK_SEG_MAX);
 	*d = (struct virtio_blk){
 		.class = blk_class,
 		.block = block,
 		.user = { .done = blk_done, .settled = blk_settled },
+		.seg_max = options->seg_max ? options->seg_max : BLK_SEG_MAX,
 		.write_through = options->write_through,
 		.cache = !options->write_through,
 	};

@@ -62,7 +62,7 @@ void blk_get_config(struct virtio *v, void *config)
 	struct virtio_blk_config c = {
 		.capacity = b->size / BLOCK_SECTOR,
 		.size_max = BLK_SIZE_MAX,
-		.seg_max = BLK_SEG_MAX,
+		.seg_max = d->seg_max,
 		.blk_size = b->logical,
 		.physical_block_exp = (uint8_t)__builtin_ctz(b->physical / b->logical),
 		.min_io_size = (uint16_t)(b->physical / b->logical),

@@ -5,8 +5,7 @@
 
 #include "blk.h"
 
-/* Two of a chain's buffers are the header and the status. */
-#define BLK_SEG_MAX  (CHAIN_MAX_IOV - 2)
+#define BLK_SEG_MAX  VIRTIO_BLK_SEG_MAX(CHAIN_MAX_IOV)
 #define BLK_SIZE_MAX (1 * MiB)
 /* Buffers may overlap, so a driver can ask for far more than its memory; a reset would have to wait for it. */
 #define BLK_DATA_MAX (BLK_SEG_MAX * BLK_SIZE_MAX)

@@ -115,6 +115,16 @@ static void get_config(struct virtio *v, void *config)
 	memcpy(config, to_device(v)->config, v->class->config_size);
 }
 
+/* A backend is told the size of a ring after its configuration space was read, and may count on a larger one. */
+static void limit_seg_max(struct virtio_vhost_user *d)
+{
+	uint32_t seg_max, most = d->kind->queue_size > 3 ? d->kind->queue_size - 2u : 1;
+
+	memcpy(&seg_max, d->config + d->kind->seg_max_at, sizeof(seg_max));
+	if (seg_max > most)
+		memcpy(d->config + d->kind->seg_max_at, &most, sizeof(most));
+}
+
 int vhost_user_read_config(struct virtio_vhost_user *d)
 {
 	const struct vhost_user_kind *kind = d->kind;
@@ -129,6 +139,8 @@ int vhost_user_read_config(struct virtio_vhost_user *d)
 		d->config[kind->count_at] = (uint8_t)kind->queue_count;
 		d->config[kind->count_at + 1] = (uint8_t)(kind->queue_count >> 8);
 	}
+	if (kind->seg_max_at)
+		limit_seg_max(d);
 	return ret;
 }
 

@@ -22,6 +22,8 @@ struct vhost_user_kind {
 	uint16_t device_id, queue_count, queue_size, config_size;
 	uint16_t unserved; /* queues at the end that no backend serves: what the driver puts there stays there */
 	uint16_t count_at; /* a 16-bit field of the configuration space that is to say queue_count; 0: there is none */
+	uint16_t
+		seg_max_at; /* a 32-bit field there of how many buffers a request may have beside two others; 0: there is none */
 	bool needs_config; /* a backend without a configuration space is not one of this kind */
 	const void *config; /* config_size bytes to show in the place of the backend's; NULL: the backend's */
 	uint64_t own; /* features that config is about, whatever the backend offers */

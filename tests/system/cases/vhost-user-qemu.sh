@@ -73,6 +73,7 @@ for where in pci mmio; do
 		dd if=/dev/hwrng bs=64 count=1000 iflag=fullblock 2>/dev/null >/tmp/drawn; wc -c </tmp/drawn
 		for i in 1 2; do dd if=/dev/hwrng bs=64 count=100 iflag=fullblock 2>/dev/null | sha256sum; done
 		sha256sum /dev/vda | cut -d " " -f 1
+		sed "s/^/segments /" /sys/block/vda/queue/max_segments
 		dd if=/tmp/drawn of=/dev/vda bs=512 seek=1000 conv=fsync 2>/dev/null
 		sha256sum /dev/vda | sed "s/ .*/ written/"' \
 		-chardev socket,id=rng,path=$rng -chardev socket,id=blk,path=$blk $(printf -- '-device %s ' $kinds)
@@ -82,13 +83,18 @@ for where in pci mmio; do
 	check "$where: and never the same" test "$(grep -c '^[0-9a-f]\{64\}  -' $out)" = 2 -a \
 		"$(grep '^[0-9a-f]\{64\}  -' $out | cut -d ' ' -f 1 | sort -u | wc -l)" = 2
 	check "$where: the disk holds what is in the image" console_line "$before"
+	check "$where: a request is not longer than QEMU's ring of 128" console_line 'segments 126'
 	check "$where: what the guest wrote is in the image" console_line "$(sum $image) written"
 	check "$where: and is new there" test "$(sum $image)" != "$before"
 done
-kill $rng_pid
+kill $rng_pid $blk_pid
+wait $rng_pid $blk_pid
 
-# Each line has its number and the backend's in it: what was told to be written has to be there.
+# Each line has its number and the backend's in it: what was told to be written has to be there. Every backend is a child of the shell
+# that kills it, which so knows when it is gone, and its lock on the image with it.
 (
+	backend --device blk --disk path=$image --socket-path $blk
+	blk_pid=$backend
 	for life in 1 2 3 4 5; do
 		until_true 300 grep -q "^writing $life" $out
 		sleep 0.1
@@ -106,7 +112,7 @@ qemu '
 		seq -w 0 32767 | sed "s/.*/$life &&&&&&&&&&&&&/; s/\(.\{63\}\).*/\1/" >/tmp/want
 		echo "writing $life"
 		for at in 0 1 2 3; do
-			dd if=/tmp/want of=/dev/vda bs=64k skip=$((at * 8)) seek=$((at * 8)) count=8 conv=fsync,notrunc 2>/dev/null &
+			dd if=/tmp/want of=/dev/vda bs=64k skip=$((at * 8)) seek=$((at * 8)) count=8 conv=fsync,notrunc 2>/tmp/dd$at || cat /tmp/dd$at &
 		done
 		wait
 		echo 3 >/proc/sys/vm/drop_caches
@@ -120,4 +126,5 @@ for life in 1 2 3 4 5; do
 done
 kill $killer 2>/dev/null
 wait $killer 2>/dev/null
+sed 's/^/# the backend: /' /tmp/case/backend.err
 check "the backends have nothing to say" test ! -s /tmp/case/backend.err

@@ -38,6 +38,7 @@ while ! dd if=/dev/vda bs=4096 skip=$last count=1 iflag=direct 2>/dev/null | gre
 	dd if=/dev/vda bs=64k count=8 skip=\$((at * 16)) 2>/dev/null | cmp - /tmp/data || bad=1
 	[ \$i -gt 1 ] || echo loaded
 done
+sed 's/^/segments /' /sys/block/vda/queue/max_segments
 echo rounds=\$i bad=\$bad
 sha256sum /dev/vda | sed 's/ .*/ whole/'"
 
@@ -65,6 +66,7 @@ for transport in mmio pci; do
 	vm_wait
 	check "$transport: the guest ends well" status_is 0
 	check "$transport: what it read was what it wrote" console_line 'rounds=[0-9]* bad=0'
+	check "$transport: a request is not longer than the ring of 128" console_line 'segments 126'
 	check "$transport: under load all the time" test "$(tr -d '\r' <$out | sed -n 's/^rounds=\([0-9]*\).*/\1/p')" -gt 4
 	check "$transport: and the image holds it" console_line "$(sha256sum $image | cut -d ' ' -f 1) whole"
 	kill $backend
