@@ -179,6 +179,17 @@ static void message_kinds(void)
 	CHECK_EQ(o.msi, MSI_ITS);
 }
 
+static void address_bits(void)
+{
+	struct options o;
+	struct error error;
+
+	CHECK_EQ(PARSE(&o, &error, "--rng"), 0);
+	CHECK_EQ(o.ipa_bits, 0);
+	CHECK_EQ(PARSE(&o, &error, "--kvm", "ipa-bits=36", "--kvm", "irqfd=off"), 0);
+	CHECK_EQ(o.ipa_bits, 36);
+}
+
 static void refused(void)
 {
 	static const struct {
@@ -202,6 +213,10 @@ static void refused(void)
 			"--serial: addr=2: that slot is taken already, by a --serial" },
 		{ { "--disk", "path=a,bus=pci,addr=31", "--disk", "path=b,bus=pci,addr=0x1f" },
 			"--disk: addr=31: that slot is taken already, by a --disk" },
+		{ { "--kvm", "ipa-bits=31" }, "--kvm: ipa-bits=31: write a number from 32 to 52" },
+		{ { "--kvm", "ipa-bits=53" }, "--kvm: ipa-bits=53: write a number from 32 to 52" },
+		{ { "--kvm", "ipa-bits=4294967332" }, "--kvm: ipa-bits=4294967332: write a number from 32 to 52" },
+		{ { "--kvm", "ipa-bits=" }, "--kvm: ipa-bits" },
 		{ { "--kvm", "msi=gic" }, "--kvm: msi=gic: write auto, its or v2m" },
 	};
 
@@ -224,6 +239,7 @@ static const struct test tests[] = {
 	TEST(serial_ports),
 	TEST(the_bus_is_full),
 	TEST(message_kinds),
+	TEST(address_bits),
 	TEST(refused),
 };
 TEST_MAIN(tests)

@@ -85,6 +85,8 @@ static int create_vm(struct kvm *kvm, struct error *error)
 		bits = 32;
 	if (fixed)
 		limit = 40;
+	if (kvm->options->ipa_bits && kvm->options->ipa_bits < (unsigned int)limit)
+		limit = (int)kvm->options->ipa_bits;
 	if (kvm->options->pci && limit >= LAYOUT_PCI_BITS && bits < LAYOUT_PCI_BITS)
 		bits = LAYOUT_PCI_BITS;
 	kvm->accel.ipa_bits = (unsigned int)bits;

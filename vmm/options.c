@@ -12,6 +12,7 @@
 #include "options_console.h"
 #include "options_device.h"
 #include "options_hostile.h"
+#include "options_kvm.h"
 #include "options_place.h"
 #include "options_vhost_user.h"
 
@@ -202,43 +203,10 @@ static int set_cpu_features(struct options *options, const struct row *row, char
 	return keyval_parse("--cpu-features", value, keys, ARRAY_SIZE(keys), options, error);
 }
 
-static int set_msi(struct options *options, const char *value, struct error *error)
-{
-	static const char *const kinds[] = { [MSI_AUTO] = "auto", [MSI_ITS] = "its", [MSI_V2M] = "v2m" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(value, kinds[i]))
-			continue;
-		options->msi = (enum msi_kind)i;
-		return 0;
-	}
-	return error_set(error, STATUS_USAGE, "--kvm: msi=%s: write auto, its or v2m", value);
-}
-
 static int set_kvm(struct options *options, const struct row *row, char *value, struct error *error)
 {
-	struct kvm_text {
-		const char *msi;
-		bool ioeventfd, irqfd, mirror;
-	} text = {
-		.ioeventfd = options->ioeventfd,
-		.irqfd = options->irqfd,
-		.mirror = options->mirror,
-	};
-	static const struct keyval_key keys[] = {
-		{ "ioeventfd", KEYVAL_SWITCH, offsetof(struct kvm_text, ioeventfd) },
-		{ "irqfd", KEYVAL_SWITCH, offsetof(struct kvm_text, irqfd) },
-		{ "mmio-mirror", KEYVAL_SWITCH, offsetof(struct kvm_text, mirror) },
-		{ "msi", KEYVAL_STRING, offsetof(struct kvm_text, msi) },
-	};
-
 	(void)row;
-	if (keyval_parse("--kvm", value, keys, ARRAY_SIZE(keys), &text, error))
-		return -1;
-	options->ioeventfd = text.ioeventfd;
-	options->irqfd = text.irqfd;
-	options->mirror = text.mirror;
-	return text.msi ? set_msi(options, text.msi, error) : 0;
+	return kvm_options_parse(options, value, error);
 }
 
 static int set_action(struct options *options, const struct row *row, char *value, struct error *error)
@@ -276,7 +244,7 @@ static const struct row rows[] = {
 	{ "memory", "SIZE", "guest RAM in bytes, or with K, M or G (default 256M)", set_memory },
 	{ "cpus", "N", "1 to 123 CPUs, at most 8 on a GICv2 host (default 1)", set_cpus },
 	{ "cpu-features", "LIST", "hide them: pmu=off,sve=off,pauth=off,steal-time=off", set_cpu_features },
-	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m", set_kvm },
+	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m, ipa-bits=N", set_kvm },
 	{ .help = "Devices" },
 	{ "console", "WHERE", "stdio (default: Ctrl-A H), pty, file=PATH, unix=PATH", set_console },
 	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },

@@ -132,6 +132,7 @@ struct options {
 	bool ioeventfd; /* default true; off: doorbells exit to user space (--kvm ioeventfd=off) */
 	bool mirror; /* default true; off: reads of virtio-mmio registers exit (--kvm mmio-mirror=off) */
 	bool irqfd; /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
+	unsigned int ipa_bits; /* no more address bits than that, even if KVM has them; 0: all it has (--kvm ipa-bits=N) */
 	bool pmu, sve, pauth,
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
 	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */

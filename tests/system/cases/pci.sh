@@ -93,6 +93,27 @@ check "irqfd=off,ioeventfd=off: random bytes" console_line 4096
 check "irqfd=off: KVM_SIGNAL_MSI is counted" test "$(stats call KVM_SIGNAL_MSI)" -ge 64
 check "ioeventfd=off: doorbells come to user space" test "$(stats write virtio-rng Notify)" -ge 64
 
+# Where KVM has fewer address bits than the windows need, the bus is below RAM.
+guest_initrd 6.1-cloud "
+	lspci -vvv | grep Region
+	grep -E 'ECAM|virtio' /proc/iomem
+	sha256sum </dev/vda | cut -c 1-64
+	head -c 4096 /dev/hwrng | wc -c
+	grep -c ITS-MSI /proc/interrupts
+	$complaints
+"
+vm --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cmdline "$quiet" --transport pci --disk path=$b --kvm ipa-bits=36
+check "36 address bits: the guest ends well" status_is 0
+check "36 address bits: the ECAM is the low one" console_has '3f000000-3f0fffff : PCI ECAM'
+check "36 address bits: every BAR is below 4 GiB" test "$(grep -c 'Memory at 1[0-9a-f]\{7\} ' $out)" = 4 -a "$(grep -c 'Memory at' $out)" = 4
+check "36 address bits: the disk" console_line "$b_sum"
+check "36 address bits: random bytes" console_line 4096
+check "36 address bits: by messages" console_line 4
+check "36 address bits: the kernel complains of nothing" console_lacks 'bad: '
+vm --kernel /guests/hello.bin --kvm ipa-bits=32 --memory 4G
+check "RAM that does not fit them is refused" status_is 69
+check "in words" says 'RAM need 33 address bits'
+
 # Without PCI there is nothing of it, and both buses are had side by side.
 vm --kernel "$(kernel 6.1-cloud)" --exec 'ls /sys/bus/pci/devices | wc -l; ls -d /proc/device-tree/pcie* /proc/device-tree/intc*/its* 2>/dev/null; echo none'
 check "no PCI device, no PCI bus" console_line 0
