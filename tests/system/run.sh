@@ -6,7 +6,7 @@
 # A case is a file of tests/system/cases, whose header lines say what it needs:
 #	# group: NAME		cases of one group share one emulated host (the default: the host's name)
 #	# host: vhe|nvhe|gicv2|max
-#	# needs: kernel:NAME installer strace rngtest disktools bigdisk rebind pcitools backend qemu vhosttools asan	what is carried in
+#	# needs: kernel:NAME installer strace rngtest disktools bigdisk dial rebind pcitools backend qemu vhosttools asan	what is carried in
 #	# seconds: N		about how long it takes; the limit is 4 times that and a minute
 
 cases=$root/tests/system/cases
@@ -48,6 +48,7 @@ need_options() {
 	qemu) echo --add "$cache/qemu:/qemu" ;;
 	vhosttools) echo --add "$cache/vhost-tools:/vhost-tools" ;;
 	backend) echo --add "$build/arm64/vmm/minivmm-vhost-user:/usr/bin/minivmm-vhost-user" ;;
+	dial) echo --add "$build/arm64/tests/system/dial:/usr/bin/dial" ;;
 	rebind) echo --add "$logs/system/rebind:/rebind" ;;
 	asan) echo --add "$build/arm64-asan/vmm/minivmm:/asan/minivmm" --add "$cache/asan-lib:/lib" ;;
 	*) die "unknown need: $1" ;;
@@ -88,7 +89,7 @@ report_case() {
 }
 
 build_system() {
-	build_arm64 vmm/minivmm-vhost-user tests/system/pty tests/system/replay tests/system/trace-check tests/system/rebind guests || return
+	build_arm64 vmm/minivmm-vhost-user tests/system/dial tests/system/pty tests/system/replay tests/system/trace-check tests/system/rebind guests || return
 	[ -x "$build/arm64/minivmm" ]
 }
 

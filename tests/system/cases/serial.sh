@@ -1,7 +1,7 @@
 # Serial ports: a login on a PCI one through its terminal and its socket, much of everything both ways, and an 8250 as console.
 # group: vhe-serial
 # host: vhe
-# needs: kernel:6.1-cloud
+# needs: kernel:6.1-cloud dial
 # seconds: 90
 
 # A shell on ttyS0, as a getty would start it; the console says what it looks like from inside.
@@ -60,6 +60,33 @@ check "interrupts moved it all, not a driver that polls" test "$(sed -n 's/^irqs
 check "the driver counted no overrun" console_lacks 'oe:'
 check "the kernel has nothing to complain of" console_lacks 'bad: '
 check "the guest came to its end" console_line 'the end'
+
+# By a socket: whoever connects has the port, and the next one after it.
+sock=/tmp/case/port.sock
+limit=200
+vm_start --kernel "$(kernel 6.1-cloud)" --initrd $initrd --cmdline "$quiet" --serial pci,unix=$sock
+until_true 10 test -S $sock
+mkfifo /tmp/case/typed
+for who in first second; do
+	# Opened for both ways, which does not wait for a reader.
+	exec 3<>/tmp/case/typed
+	: >$port
+	dial $sock </tmp/case/typed >$port 2>/tmp/case/dial.err 3<&- &
+	dial=$!
+	if [ $who = first ]; then
+		check "--serial pci,unix=: a shell prompts there" until_true 60 port_has '# '
+	fi
+	type_line "echo $who got \$((6 * 7))"
+	check "--serial pci,unix=: it does what the $who peer types" until_true 20 port_has "$who got 42"
+	[ $who = second ] || kill $dial
+	[ $who = second ] || wait $dial 2>/dev/null
+done
+type_line exit
+vm_wait
+exec 3>&-
+check "--serial pci,unix=: the guest powers off" status_is 0
+wait $dial
+check "--serial pci,unix=: the socket ends with it" test $? = 0 -a ! -s /tmp/case/dial.err -a ! -e $sock
 
 # The terminal of the user as the port's other end; the console goes elsewhere.
 limit=60
