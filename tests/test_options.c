@@ -61,6 +61,9 @@ static const struct refusal refusals[] = {
 	{ { "--rng", "features=-event_idx,-flush" }, "--rng: features: no \"-flush\"" },
 	{ { "--rng", "features=+a234567890123456789012345678901234567890" }, "--rng: features: no \"+a2345" },
 	{ { "--disk", "path=x,queues=0" }, "--disk: queues=0: write a number from 1 to 16" },
+	{ { "--disk", "path=x,queue-size=2" }, "--disk: queue-size=2: write a power of 2 from 4 to 1024" },
+	{ { "--disk", "path=x,queue-size=96" }, "--disk: queue-size=96: write a power of 2 from 4 to 1024" },
+	{ { "--disk", "path=x,queue-size=2048" }, "--disk: queue-size=2048: write a power of 2 from 4 to 1024" },
 	{ { "--disk", "path=x,queues=17" }, "--disk: queues=17: write a number from 1 to 16" },
 	{ { "--disk", "path=x,id=123456789012345678901" }, "too long, a serial number has up to 20 bytes" },
 	{ { "--hostile", "x" }, "--hostile x: begin with a seed, a number like 42" },
@@ -292,8 +295,8 @@ static void disks(void)
 
 	CHECK_EQ(PARSE(&o, &error, "--kernel", "a"), 0);
 	CHECK_EQ(o.disk_count, 0);
-	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--disk", "path=one,ro,direct=on,aio=threads,queues=4", "--rng",
-			 "source=/dev/x", "--disk",
+	CHECK_EQ(PARSE(&o, &error, "--kernel", "a", "--disk",
+			 "path=one,ro,direct=on,aio=threads,queues=4,queue-size=64", "--rng", "source=/dev/x", "--disk",
 			 "path=two,cache=writethrough,logical=4096,physical=16K,id=abc,aio=io_uring"),
 		0);
 	CHECK_EQ(o.disk_count, 2);
@@ -304,6 +307,8 @@ static void disks(void)
 	CHECK(o.disks[0].file.read_only && o.disks[0].file.direct && !o.disks[0].write_through && !o.disks[0].id);
 	CHECK_EQ(o.disks[0].file.aio, BLOCK_AIO_THREADS);
 	CHECK_EQ(o.disks[0].queues, 4);
+	CHECK_EQ(o.disks[0].queue_size, 64);
+	CHECK_EQ(o.disks[1].queue_size, 0);
 	CHECK_STR(o.disks[1].file.path, "two");
 	CHECK(!o.disks[1].file.read_only && !o.disks[1].file.direct && o.disks[1].write_through);
 	CHECK_EQ(o.disks[1].file.aio, BLOCK_AIO_URING);

@@ -184,7 +184,7 @@ static void address_bits(void)
 	struct options o;
 	struct error error;
 
-	CHECK_EQ(PARSE(&o, &error, "--rng"), 0);
+	CHECK_EQ(PARSE(&o, &error, "--transport", "mmio"), 0);
 	CHECK_EQ(o.ipa_bits, 0);
 	CHECK_EQ(PARSE(&o, &error, "--kvm", "ipa-bits=36", "--kvm", "irqfd=off"), 0);
 	CHECK_EQ(o.ipa_bits, 36);

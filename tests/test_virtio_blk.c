@@ -66,6 +66,29 @@ static void configuration_space(void)
 	disk_end();
 }
 
+static void sixteen(struct virtio_blk_options *options)
+{
+	options->queue_size = 16;
+}
+
+static void a_thousand(struct virtio_blk_options *options)
+{
+	options->queue_size = 1024;
+}
+
+/* A request is as long as the ring at most, and as what a chain can have. */
+static void queue_sizes(void)
+{
+	disk_begin_device(sixteen);
+	CHECK_EQ(disk.blk.v.class->queue_size, 16);
+	CHECK_EQ(config32(12), 14); /* seg_max */
+	disk_end();
+	disk_begin_device(a_thousand);
+	CHECK_EQ(disk.blk.v.class->queue_size, 1024);
+	CHECK_EQ(config32(12), 254);
+	disk_end();
+}
+
 static void read_only(struct virtio_blk_options *options)
 {
 	(void)options;
@@ -275,6 +298,7 @@ static void r52_get_id_of_every_length(void)
 static const struct test tests[] = {
 	TEST(reads_and_writes),
 	TEST(configuration_space),
+	TEST(queue_sizes),
 	TEST(writes_to_a_read_only_disk),
 	TEST(discards_and_zeroes),
 	TEST(errors_of_the_disk_are_the_guest_s_too),

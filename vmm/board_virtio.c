@@ -131,9 +131,11 @@ static void describe_disk(const struct board *board, unsigned int i, char more[R
 	const struct disk_options *given = &board->config->options->disks[i];
 	const struct block *block = board->config->disks[i];
 
-	snprintf(more, RECORD_MORE, "lazy=%d size=%llu logical=%u physical=%u ro=%d queues=%u writethrough=%d id=%s",
+	snprintf(more, RECORD_MORE,
+		"lazy=%d size=%llu logical=%u physical=%u ro=%d queues=%u queue-size=%u writethrough=%d id=%s",
 		board->config->options->lazy_ack, (unsigned long long)block->size, block->logical, block->physical,
-		block->read_only, (unsigned int)given->queues, given->write_through, given->id ? given->id : "");
+		block->read_only, (unsigned int)given->queues, (unsigned int)given->queue_size, given->write_through,
+		given->id ? given->id : "");
 }
 
 static int place_disk(struct board *board, unsigned int i, struct error *error)
@@ -142,6 +144,7 @@ static int place_disk(struct board *board, unsigned int i, struct error *error)
 	const struct disk_options *given = &config->options->disks[i];
 	const struct virtio_blk_options options = {
 		.queues = (uint16_t)given->queues,
+		.queue_size = (uint16_t)given->queue_size,
 		.write_through = given->write_through,
 		.serial = given->id,
 	};

@@ -244,7 +244,7 @@ static const struct row rows[] = {
 	{ "memory", "SIZE", "guest RAM in bytes, or with K, M or G (default 256M)", set_memory },
 	{ "cpus", "N", "1 to 123 CPUs, at most 8 on a GICv2 host (default 1)", set_cpus },
 	{ "cpu-features", "LIST", "hide them: pmu=off,sve=off,pauth=off,steal-time=off", set_cpu_features },
-	{ "kvm", "LIST", "for tests: ioeventfd|irqfd|mmio-mirror=off, msi=v2m, ipa-bits=N", set_kvm },
+	{ "kvm", "LIST", "ioeventfd|irqfd|mmio-mirror=off, msi=v2m, ipa-bits=N", set_kvm },
 	{ .help = "Devices" },
 	{ "console", "WHERE", "stdio (default: Ctrl-A H), pty, file=PATH, unix=PATH", set_console },
 	{ "console-type", "KIND", "pl011 (default), or 8250: a 16550A in the PL011's place", set_console_type },
@@ -252,7 +252,7 @@ static const struct row rows[] = {
 	{ "disk", "path=FILE,...",
 		"a virtio-blk disk: file or block device; may repeat.\nro, direct=on, cache=writethrough, "
 		"queues=N, id=SERIAL,\nlogical=512|4096, physical=N, "
-		"aio=io_uring|threads|sync,\nfeatures=+ring_packed,-event_idx",
+		"aio=io_uring|threads|sync,\nfeatures=+ring_packed,-event_idx, queue-size=N",
 		set_disk },
 	{ "vhost-user", "T,...",
 		"another program's device: rng, blk, fs, vsock, net, id=N;\nsocket=PATH, queues=N, queue-size=N, "

@@ -24,6 +24,7 @@
 
 #define OPTIONS_MAX_DISKS	30 /* of 32 virtio-mmio slots: one is virtio-rng's, one is left for another device */
 #define OPTIONS_MAX_QUEUES	16 /* of one disk: what VIRTIO_BLK_MAX_QUEUES allows */
+#define OPTIONS_MAX_QUEUE_SIZE	1024 /* entries of a disk's ring: what its drivers are known to have */
 #define OPTIONS_MAX_VHOST_USERS 8 /* a machine with more has no slots left for disks */
 #define OPTIONS_MAX_SERIALS	4 /* Linux's CONFIG_SERIAL_8250_NR_UARTS as most have it */
 #define OPTIONS_MAX_DISK_ID	20 /* bytes of a serial number: VIRTIO_BLK_ID_BYTES */
@@ -65,6 +66,7 @@ struct feature_options {
 struct disk_options {
 	struct block_file_config file;
 	uint64_t queues; /* default 1 */
+	uint64_t queue_size; /* default 0: as many as virtio_blk_options has then */
 	bool write_through; /* default false: cache=writeback */
 	const char *id; /* serial number, NULL: none */
 	struct feature_options features;
@@ -132,7 +134,8 @@ struct options {
 	bool ioeventfd; /* default true; off: doorbells exit to user space (--kvm ioeventfd=off) */
 	bool mirror; /* default true; off: reads of virtio-mmio registers exit (--kvm mmio-mirror=off) */
 	bool irqfd; /* default true; off: KVM_IRQ_LINE (--kvm irqfd=off) */
-	unsigned int ipa_bits; /* no more address bits than that, even if KVM has them; 0: all it has (--kvm ipa-bits=N) */
+	unsigned int
+		ipa_bits; /* no more address bits than that, even if KVM has them; 0: all it has (--kvm ipa-bits=N) */
 	bool pmu, sve, pauth,
 		pvtime; /* default true: offered when the host has them (--cpu-features pmu=off,sve=off,pauth=off,steal-time=off) */
 	const char *qtest; /* unix:PATH, stdio or fd:N: a client in place of CPUs (accel_qtest.h); NULL: no */

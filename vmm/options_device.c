@@ -57,7 +57,7 @@ static int parse_word(
 struct disk_text {
 	const char *path, *aio, *cache, *id, *features, *bus, *addr;
 	bool ro, direct;
-	uint64_t queues, logical, physical;
+	uint64_t queues, queue_size, logical, physical;
 };
 
 static int parse_disk(struct disk_text *text, char *value, struct error *error)
@@ -69,6 +69,7 @@ static int parse_disk(struct disk_text *text, char *value, struct error *error)
 		{ "aio", KEYVAL_STRING, offsetof(struct disk_text, aio) },
 		{ "cache", KEYVAL_STRING, offsetof(struct disk_text, cache) },
 		{ "queues", KEYVAL_NUMBER, offsetof(struct disk_text, queues) },
+		{ "queue-size", KEYVAL_NUMBER, offsetof(struct disk_text, queue_size) },
 		{ "logical", KEYVAL_NUMBER, offsetof(struct disk_text, logical) },
 		{ "physical", KEYVAL_SIZE, offsetof(struct disk_text, physical) },
 		{ "id", KEYVAL_STRING, offsetof(struct disk_text, id) },
@@ -82,6 +83,11 @@ static int parse_disk(struct disk_text *text, char *value, struct error *error)
 	if (text->queues < 1 || text->queues > OPTIONS_MAX_QUEUES)
 		return error_set(error, STATUS_USAGE, "--disk: queues=%llu: write a number from 1 to %d",
 			(unsigned long long)text->queues, OPTIONS_MAX_QUEUES);
+	if (text->queue_size &&
+		(text->queue_size < VIRTIO_BLK_QUEUE_SIZE_MIN || text->queue_size > OPTIONS_MAX_QUEUE_SIZE ||
+			text->queue_size & (text->queue_size - 1)))
+		return error_set(error, STATUS_USAGE, "--disk: queue-size=%llu: write a power of 2 from %d to %d",
+			(unsigned long long)text->queue_size, VIRTIO_BLK_QUEUE_SIZE_MIN, OPTIONS_MAX_QUEUE_SIZE);
 	if (text->id && strlen(text->id) > OPTIONS_MAX_DISK_ID)
 		return error_set(error, STATUS_USAGE, "--disk: id=%s: too long, a serial number has up to %d bytes",
 			text->id, OPTIONS_MAX_DISK_ID);
@@ -112,6 +118,7 @@ int disk_options_parse(struct disk_options *disk, char *value, struct error *err
 			.physical = text.physical,
 		},
 		.queues = text.queues,
+		.queue_size = text.queue_size,
 		.write_through = cache,
 		.id = text.id,
 		.features = features,

@@ -18,12 +18,10 @@
 #include "virtio/rng.h"
 #include "virtio/vhost_user_server.h"
 
-/*
- * Entries of the rings that frontends have unless they are told otherwise: QEMU and minivmm. The configuration space is read before
- * any message tells.
- */
-#define RING_SIZE 128
-#define RETRY_NS  1000000000ULL /* until accept is tried again after this process ran out of descriptors */
+/* Of a disk's rings as frontends have them by default, QEMU and minivmm: its configuration space is read before any message tells. */
+#define BLK_QUEUE_SIZE 128
+
+#define RETRY_NS 1000000000ULL /* until accept is tried again after this process ran out of descriptors */
 
 struct program {
 	const struct vhost_user_options *options;
@@ -175,7 +173,7 @@ static int open_blk(struct program *p, struct error *error)
 	const struct disk_options *disk = &p->options->values.disks[0];
 	const struct virtio_blk_options options = {
 		.queues = (uint16_t)disk->queues,
-		.seg_max = VIRTIO_BLK_SEG_MAX(RING_SIZE),
+		.queue_size = disk->queue_size ? (uint16_t)disk->queue_size : BLK_QUEUE_SIZE,
 		.write_through = disk->write_through,
 		.serial = disk->id,
 	};

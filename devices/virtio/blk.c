@@ -398,16 +398,17 @@ int virtio_blk_init(struct virtio_blk *d, struct loop *loop, const struct mem *m
 	const struct virtio_blk_options *options)
 {
 	assert(options->queues && options->queues <= VIRTIO_BLK_MAX_QUEUES);
-	assert(options->seg_max <= BLK_SEG_MAX);
+	assert(!options->queue_size || options->queue_size >= VIRTIO_BLK_QUEUE_SIZE_MIN);
 	*d = (struct virtio_blk){
 		.class = blk_class,
 		.block = block,
 		.user = { .done = blk_done, .settled = blk_settled },
-		.seg_max = options->seg_max ? options->seg_max : BLK_SEG_MAX,
 		.write_through = options->write_through,
 		.cache = !options->write_through,
 	};
 	d->class.queue_count = options->queues;
+	if (options->queue_size)
+		d->class.queue_size = options->queue_size;
 	if (options->serial)
 		memcpy(d->serial, options->serial, strnlen(options->serial, sizeof(d->serial)));
 	d->requests = calloc(BLOCK_MAX_IN_FLIGHT, sizeof(*d->requests));

@@ -11,21 +11,20 @@
 #include "backend/block.h"
 #include "virtio.h"
 
-#define VIRTIO_BLK_MAX_QUEUES 16
-#define VIRTIO_BLK_QUEUE_SIZE 256
+#define VIRTIO_BLK_MAX_QUEUES	  16
+#define VIRTIO_BLK_QUEUE_SIZE	  256
+/* A request has a header and a status beside its data. */
+#define VIRTIO_BLK_QUEUE_SIZE_MIN 4
 /* Ranges in one discard request. */
-#define VIRTIO_BLK_MAX_RANGES 32
-
-/*
- * Data buffers of a request that the driver is told it may use: two less than a chain has. A driver that has indirect tables goes by
- * that and not by the size of its ring, which a chain must not be longer than (virtio 2.7.5.3.1), so whoever serves a ring of
- * another size than VIRTIO_BLK_QUEUE_SIZE says so.
- */
-#define VIRTIO_BLK_SEG_MAX(ring) ((ring) > 3 ? (ring)-2u : 1u)
+#define VIRTIO_BLK_MAX_RANGES	  32
 
 struct virtio_blk_options {
 	uint16_t queues; /* 1 to VIRTIO_BLK_MAX_QUEUES */
-	uint16_t seg_max; /* 0: VIRTIO_BLK_SEG_MAX(VIRTIO_BLK_QUEUE_SIZE), the most there can be */
+	/*
+	 * Of each ring: a power of 2 from VIRTIO_BLK_QUEUE_SIZE_MIN on; 0: VIRTIO_BLK_QUEUE_SIZE. seg_max follows from it, by which a
+	 * driver goes that has indirect tables, although no chain may be longer than the ring (virtio 2.7.5.3.1).
+	 */
+	uint16_t queue_size;
 	bool write_through; /* every write is on stable storage before it is done, unless the driver asks for a cache */
 	const char *serial; /* up to 20 bytes of it are the answer to GET_ID; NULL: none */
 };
@@ -53,7 +52,6 @@ struct virtio_blk {
 	struct virtio_blk_request *requests, *free; /* BLOCK_MAX_IN_FLIGHT of them */
 	uint16_t untouched; /* the first that never was in use: half a megabyte, of which most disks need little */
 	uint32_t waiting; /* queues that have more than there were free requests for, a bit each */
-	uint16_t seg_max; /* as the configuration space has it */
 	uint16_t serve_next; /* the waiting queue that is first next time */
 	bool write_through, cache; /* as created; what is in force: writes are done once they are cached */
 	const struct virtq *dropping; /* the queue whose requests end without a trace */

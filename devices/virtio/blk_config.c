@@ -59,10 +59,11 @@ void blk_get_config(struct virtio *v, void *config)
 {
 	const struct virtio_blk *d = blk_of(v);
 	const struct block *b = d->block;
+	uint32_t chain_max = d->class.queue_size < CHAIN_MAX_IOV ? d->class.queue_size : CHAIN_MAX_IOV;
 	struct virtio_blk_config c = {
 		.capacity = b->size / BLOCK_SECTOR,
 		.size_max = BLK_SIZE_MAX,
-		.seg_max = d->seg_max,
+		.seg_max = chain_max - BLK_OVERHEAD,
 		.blk_size = b->logical,
 		.physical_block_exp = (uint8_t)__builtin_ctz(b->physical / b->logical),
 		.min_io_size = (uint16_t)(b->physical / b->logical),

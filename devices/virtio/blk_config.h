@@ -5,7 +5,9 @@
 
 #include "blk.h"
 
-#define BLK_SEG_MAX  VIRTIO_BLK_SEG_MAX(CHAIN_MAX_IOV)
+/* Of a chain's buffers: the header and the status. */
+#define BLK_OVERHEAD 2
+#define BLK_SEG_MAX  (CHAIN_MAX_IOV - BLK_OVERHEAD)
 #define BLK_SIZE_MAX (1 * MiB)
 /* Buffers may overlap, so a driver can ask for far more than its memory; a reset would have to wait for it. */
 #define BLK_DATA_MAX (BLK_SEG_MAX * BLK_SIZE_MAX)

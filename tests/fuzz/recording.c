@@ -243,6 +243,7 @@ static void make_disk(struct recording *r, struct recording_virtio *d, const cha
 	};
 	const struct virtio_blk_options options = {
 		.queues = (uint16_t)value_of(text, "queues"),
+		.queue_size = (uint16_t)value_of(text, "queue-size"),
 		.write_through = value_of(text, "writethrough"),
 		.serial = id && id[4] ? id + 4 : NULL,
 	};
