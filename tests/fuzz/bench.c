@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "language.h"
 #include "machine.h"
+#include "raw.h"
 
 #define ROUND 1000
 
@@ -26,8 +27,8 @@ int fuzz_can_bench(const struct fuzz_target *target)
 
 struct fuzz_speed fuzz_bench(const struct fuzz_target *target)
 {
-	/* Bring-up, then one request and its kick: the first that op_request makes. */
-	static const uint8_t input[] = { 0, 0, 16, 0x01, 0, 20, 1, 1 };
+	/* Bring-up, then one request and its kick: raw.h. */
+	static const uint8_t input[] = { 0, 0, 16, FUZZ_RAW_REQUEST, 0, 20, 1, 1 };
 	double begin = seconds(), now = begin, resets = 0;
 	uint64_t runs = 0, reset = 0;
 

@@ -4,6 +4,19 @@
 
 #include "memory.h"
 
+const struct fuzz_place fuzz_places[] = {
+	{ "mem32", FUZZ_MEM32 },
+	{ "mem32_1M", FUZZ_MEM32 + MiB },
+	{ "mem32_end", FUZZ_MEM32 + FUZZ_MEM32_SIZE - 0x1000 },
+	{ "mem64", FUZZ_MEM64 },
+	{ "io_4K", 0x1000 },
+	{ "gicv2m", FUZZ_GICV2M + 0x40 },
+	{ "ecam", FUZZ_ECAM },
+	{ "ram", FUZZ_RAM_BASE },
+	{ "sizing", UINT64_MAX },
+	{ 0 },
+};
+
 static const struct {
 	gpa_t base, size;
 } taken[] = {

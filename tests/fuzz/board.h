@@ -22,6 +22,13 @@
 #define FUZZ_MEM64	0x8000000000ULL
 #define FUZZ_MEM64_SIZE (512 * GiB)
 
+/* Addresses worth writing into a register that takes one, for dictionaries; ended by one without a name. */
+struct fuzz_place {
+	const char *name;
+	gpa_t addr;
+};
+extern const struct fuzz_place fuzz_places[];
+
 /* Of [base, base + size) as much from its start as is neither RAM nor any device's; base + size may pass 2^64. */
 uint64_t fuzz_board_free(gpa_t base, uint64_t size);
 

@@ -7,9 +7,10 @@ declare -A worker_of=() # by process: its target
 
 # libFuzzer ends with the first crash, whose input it has kept: it goes on until the time is over.
 libfuzzer_worker() {
-	local target=$1 number=$2 end=$((EPOCHSECONDS + $3)) at=$work/$1 program options=()
+	local target=$1 number=$2 end=$((EPOCHSECONDS + $3)) at=$work/$1 program words options=()
 	program=$(program_of fuzz "$target")
-	[ -z "$(dictionary "$target")" ] || options+=("-dict=$(dictionary "$target")")
+	words=$(dictionary fuzz "$target")
+	[ -z "$words" ] || options+=("-dict=$words")
 	while [ "$EPOCHSECONDS" -lt "$end" ] && [ "$(count_files "$at/crashes")" -lt 100 ]; do
 		# One process is stopped by its time; what a campaign asks for in a crash is the next one's.
 		"$program" "$at/corpus" "-max_total_time=$((end - EPOCHSECONDS))" "-artifact_prefix=$at/crashes/" -timeout=20 \
@@ -20,10 +21,11 @@ libfuzzer_worker() {
 
 # The first is the main one, which alone does the deterministic part; all see each other's finds.
 afl_worker() {
-	local target=$1 number=$2 seconds=$3 at=$work/$1 program role=-S options=()
+	local target=$1 number=$2 seconds=$3 at=$work/$1 program role=-S words options=()
 	program=$(program_of fuzz-afl "$target")
 	[ "$number" != 1 ] || role=-M
-	[ -z "$(dictionary "$target")" ] || options+=(-x "$(dictionary "$target")")
+	words=$(dictionary fuzz-afl "$target")
+	[ -z "$words" ] || options+=(-x "$words")
 	# An empty input is none to AFL++.
 	[ -n "$(ls -A "$at/corpus")" ] || echo >"$at/corpus/newline"
 	AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_AUTORESUME=1 \

@@ -18,12 +18,18 @@
 
 #define SECTORS (FUZZ_DISK_SIZE / BLOCK_SECTOR)
 
+#define T(name)                                                                                                        \
+	{                                                                                                              \
+#name, VIRTIO_BLK_T_##name                                                                             \
+	}
+/* By the choice that makes one. */
+const struct fuzz_name fuzz_blk_requests[] = { T(IN), T(OUT), T(FLUSH), T(GET_ID), T(DISCARD), T(WRITE_ZEROES),
+	{ "IN again", VIRTIO_BLK_T_IN }, T(SECURE_ERASE), { 0 } };
+
 static uint32_t shape_type(uint8_t choice)
 {
-	static const uint32_t types[] = { VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID,
-		VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_SECURE_ERASE };
-
-	return choice < 0xf8 ? types[choice % ARRAY_SIZE(types)] : 0xffffff00u | choice;
+	return choice < 0xf8 ? fuzz_blk_requests[choice % (ARRAY_SIZE(fuzz_blk_requests) - 1)].value
+			     : 0xffffff00u | choice;
 }
 
 static uint64_t shape_sector(uint8_t choice)
@@ -141,7 +147,7 @@ static void scrub(struct fuzz_machine *m)
 
 #define BLK                                                                                                            \
 	.build = build, .scrub = scrub, .request = request, .works = works, .shape_header = shape_header,              \
-	.writes_itself = 1
+	.requests = fuzz_blk_requests, .writes_itself = 1
 
 const struct fuzz_device fuzz_device_blk_mmio = { .name = "blk-mmio", BLK, FUZZ_ON_MMIO };
 const struct fuzz_device fuzz_device_blk_pci = { .name = "blk-pci", BLK, FUZZ_ON_PCI };

@@ -7,4 +7,7 @@
 
 extern const struct fuzz_device fuzz_device_blk_mmio, fuzz_device_blk_pci;
 
+/* A device's requests, for those that are such disks. */
+extern const struct fuzz_name fuzz_blk_requests[];
+
 #endif

@@ -104,6 +104,7 @@ static const struct fuzz_device device = {
 	.build = build,
 	.scrub = scrub,
 	.request = request,
+	.requests = fuzz_blk_requests,
 	.works = works,
 	.shape_header = shape_header,
 	.host = host,

@@ -28,6 +28,12 @@ void fuzz_target_list(FILE *file)
 		fprintf(file, "%-20s %s\n", (*t)->name, (*t)->what);
 }
 
+void fuzz_target_dictionary(const struct fuzz_target *target, FILE *file)
+{
+	if (target->dictionary)
+		target->dictionary(target, file);
+}
+
 void fuzz_target_choose(const struct fuzz_target *target)
 {
 	if (chosen)
@@ -63,14 +69,25 @@ static void choose_without_arguments(void)
 	fuzz_target_choose(target);
 }
 
+/* What is asked of every program, whoever brings its main: ends the process if it is something of that kind. */
+static void answer(int argc, char **argv)
+{
+	const struct fuzz_target *target = argc > 2 ? fuzz_target_find(argv[2]) : NULL;
+
+	if (argc > 1 && !strcmp(argv[1], "--list"))
+		fuzz_target_list(stdout);
+	else if (target && !strcmp(argv[1], "dictionary"))
+		fuzz_target_dictionary(target, stdout);
+	else
+		return;
+	exit(0);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const struct fuzz_target *target = *argc > 1 ? fuzz_target_find((*argv)[1]) : NULL;
 
-	if (*argc > 1 && !strcmp((*argv)[1], "--list")) {
-		fuzz_target_list(stdout);
-		exit(0);
-	}
+	answer(*argc, *argv);
 	if (target && !by_program((*argv)[0])) {
 		/* With the NULL behind the last one. */
 		memmove(*argv + 1, *argv + 2, ((size_t)*argc - 1) * sizeof(char *));

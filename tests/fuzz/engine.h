@@ -21,12 +21,14 @@
 const struct fuzz_target *fuzz_target_find(const char *name);
 /* A line each, name and what it is. */
 void fuzz_target_list(FILE *file);
+/* The dictionary that it makes of its tables; nothing where it has none. */
+void fuzz_target_dictionary(const struct fuzz_target *target, FILE *file);
 /* Runs its start, once in a process: the target of everything below. */
 void fuzz_target_choose(const struct fuzz_target *target);
 
 /*
  * Chooses the target by the program's name, the first argument, which is then taken out, or the environment; ends the process
- * without. --list in that place lists them and ends it.
+ * without. --list in that place lists them and ends it, "dictionary TARGET" writes that target's.
  */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 /* Chooses as Initialize does by the program's name or environment, where an engine does not call that. 0. */

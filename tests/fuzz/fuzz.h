@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct fuzz_target {
 	const char *name; /* "rng-mmio"; the program is minivmm-fuzz-NAME */
@@ -20,6 +21,8 @@ struct fuzz_target {
 	size_t (*mutate)(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 	size_t (*cross)(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out, size_t max_size,
 		unsigned int seed);
+	/* Writes its dictionary, an entry a line (dictionary.h); NULL: it has none of its own making. */
+	void (*dictionary)(const struct fuzz_target *target, FILE *file);
 	const void *opaque; /* the target's own: which device on which transport */
 };
 

@@ -81,9 +81,14 @@ count_files() {
 	find "$1" -type f 2>/dev/null | wc -l
 }
 
-# dictionary TARGET: its file, or nothing.
+# dictionary TREE TARGET: a file of what is written by hand and what its tables give, or nothing where there is neither.
 dictionary() {
-	local name=$1
+	local name=$2 file=$work/$2.dict
 	[ "$name" != compressed-kernel ] || name=kernel
-	[ ! -f "$fuzz/dictionaries/$name.dict" ] || echo "$fuzz/dictionaries/$name.dict"
+	{
+		[ ! -f "$fuzz/dictionaries/$name.dict" ] || cat "$fuzz/dictionaries/$name.dict"
+		# AFL++'s driver says more than that.
+		"$(program "$1")" dictionary "$2" 2>/dev/null </dev/null | grep -a '^[A-Za-z0-9_]*="' || :
+	} >"$file"
+	[ ! -s "$file" ] || echo "$file"
 }

@@ -33,6 +33,12 @@ struct fuzz_reg {
 	unsigned int size;
 };
 
+/* A value with a name, the same. */
+struct fuzz_name {
+	const char *name;
+	uint32_t value;
+};
+
 /* Where the device answers. */
 struct fuzz_range {
 	gpa_t base;
@@ -56,6 +62,8 @@ struct fuzz_device {
 	void (*request)(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4]);
 	/* What a device-specific header, which the device is about to load, may look like: choices of an input (shape.h). */
 	void (*shape_header)(uint8_t *buf, uint32_t len, const uint8_t choice[4]);
+	const struct fuzz_name
+		*requests; /* by the first choice of request, ended by one without a name; NULL: of one kind */
 	const struct fuzz_reg *regs; /* ended by one without a name */
 	const struct fuzz_range *ranges; /* ended by one of size 0 */
 	bool on_pci;

@@ -169,6 +169,18 @@ static int list(int argc, char **argv)
 	return 0;
 }
 
+static int dictionary(int argc, char **argv)
+{
+	const struct fuzz_target *target = argc > 1 ? fuzz_target_find(argv[1]) : NULL;
+
+	if (!target) {
+		fprintf(stderr, "minivmm-fuzz: dictionary needs the name of a target; --list knows them\n");
+		return STATUS_USAGE;
+	}
+	fuzz_target_dictionary(target, stdout);
+	return 0;
+}
+
 /* A process runs one target: the others have one of their own. */
 static int bench(int argc, char **argv)
 {
@@ -194,6 +206,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "--list", "", "the targets' names", list },
+	{ "dictionary", "TARGET", "entries for an engine, of the tables of registers, features and requests",
+		dictionary },
 	{ "--bench", "TARGET", "how fast one of the devices' targets runs", bench },
 	{ "replay", "FILE", "run a trace, or a recording (minivmm --record), again and compare", tool_replay },
 	{ "trace", "SOURCE", "what an input does, as text; SOURCE is a trace, or TARGET INPUT", tool_trace },

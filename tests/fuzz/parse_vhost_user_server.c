@@ -15,6 +15,7 @@
 
 #include "../echo.h"
 #include "../open_fds.h"
+#include "dictionary.h"
 #include "input.h"
 #include "targets.h"
 
@@ -174,9 +175,41 @@ static void run(const uint8_t *data, size_t size)
 	frontend_disconnect(f);
 }
 
+/* Each message as a step, whole and with the descriptors that it has to have; and what is negotiated by two of them. */
+static void dictionary(const struct fuzz_target *target, FILE *file)
+{
+	static const uint8_t protocol[] = { VHOST_USER_PROTOCOL_F_MQ, VHOST_USER_PROTOCOL_F_REPLY_ACK,
+		VHOST_USER_PROTOCOL_F_CONFIG, VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD, VHOST_USER_PROTOCOL_F_RESET_DEVICE,
+		VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS };
+
+	(void)target;
+	for (uint32_t request = 0; request < VHOST_USER_REQUESTS; request++) {
+		const struct vhost_user_rule *rule = vhost_user_rule(request);
+		uint8_t step[] = { 6, (uint8_t)request, 0 };
+
+		if (!rule)
+			continue;
+		step[2] = rule->fds == VHOST_USER_FDS_NONE ? 0 : 1;
+		fuzz_dictionary_entry(file, step, sizeof(step), "%s", rule->name);
+	}
+	for (size_t i = 0; i < sizeof(protocol); i++) {
+		uint64_t value = 1ULL << protocol[i];
+
+		fuzz_dictionary_entry(file, (const uint8_t *)&value, sizeof(value), "protocol %u", protocol[i]);
+	}
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t value = 1ULL << bit;
+
+		if (virtio_feature_name(bit))
+			fuzz_dictionary_entry(
+				file, (const uint8_t *)&value, sizeof(value), "feature %s", virtio_feature_name(bit));
+	}
+}
+
 const struct fuzz_target fuzz_vhost_user_server = {
 	.name = "vhost-user-server",
 	.what = "a frontend's messages, descriptors and shared memory, to our backend",
 	.start = start,
 	.run = run,
+	.dictionary = dictionary,
 };

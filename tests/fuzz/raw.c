@@ -59,9 +59,9 @@ static uint64_t take_shaped(struct fuzz_raw *in)
 {
 	uint8_t choice = fuzz_raw_take(in);
 
-	return choice == 0xff	? fuzz_raw_value(in, 8)
-	       : choice == 0xfe ? fuzz_raw_value(in, 4)
-				: fuzz_shape_value(choice);
+	return choice == FUZZ_RAW_8_BYTES   ? fuzz_raw_value(in, 8)
+	       : choice == FUZZ_RAW_4_BYTES ? fuzz_raw_value(in, 4)
+					    : fuzz_shape_value(choice);
 }
 
 static unsigned int take_queue(uint8_t variant)
@@ -163,12 +163,13 @@ static void op_kick(struct fuzz_raw *in, uint8_t variant)
 	fuzz_guest_kick(variant < 14 ? take_queue(variant) : variant);
 }
 
+const uint8_t fuzz_raw_statuses[] = { 0, 1, 3, 11, 15, 0x80, 0x40, 0x4f, 7, 5, 0xff, 0x8f };
+const unsigned int fuzz_raw_status_count = ARRAY_SIZE(fuzz_raw_statuses);
+
 static void op_status(struct fuzz_raw *in, uint8_t variant)
 {
-	static const uint8_t status[] = { 0, 1, 3, 11, 15, 0x80, 0x40, 0x4f, 7, 5, 0xff, 0x8f };
-
 	(void)in;
-	fuzz_guest_status(status[variant % ARRAY_SIZE(status)]);
+	fuzz_guest_status(fuzz_raw_statuses[variant % ARRAY_SIZE(fuzz_raw_statuses)]);
 }
 
 static void op_store(struct fuzz_raw *in, uint8_t variant)
@@ -260,23 +261,23 @@ static void op_feed(struct fuzz_raw *in, uint8_t variant)
 static const struct {
 	void (*run)(struct fuzz_raw *in, uint8_t variant);
 	bool virtio; /* has no meaning for another device: instead the register that is next is written, or read */
-} opcodes[16] = {
-	{ op_write_reg, false },
-	{ op_request, true },
-	{ op_chain, true },
-	{ op_kick, true },
-	{ op_desc, true },
-	{ op_ring, true },
-	{ op_store, true },
-	{ op_status, true },
-	{ op_bring_up, true },
-	{ op_queue, true },
-	{ op_read_reg, false },
-	{ op_read_any, false },
-	{ op_write_any, false },
-	{ op_clock, false },
-	{ op_host, false },
-	{ op_feed, true },
+} opcodes[FUZZ_RAW_OPCODES] = {
+	[FUZZ_RAW_WRITE_REG] = { op_write_reg, false },
+	[FUZZ_RAW_REQUEST] = { op_request, true },
+	[FUZZ_RAW_CHAIN] = { op_chain, true },
+	[FUZZ_RAW_KICK] = { op_kick, true },
+	[FUZZ_RAW_DESC] = { op_desc, true },
+	[FUZZ_RAW_RING] = { op_ring, true },
+	[FUZZ_RAW_STORE] = { op_store, true },
+	[FUZZ_RAW_STATUS] = { op_status, true },
+	[FUZZ_RAW_BRING_UP] = { op_bring_up, true },
+	[FUZZ_RAW_QUEUE] = { op_queue, true },
+	[FUZZ_RAW_READ_REG] = { op_read_reg, false },
+	[FUZZ_RAW_READ_ANY] = { op_read_any, false },
+	[FUZZ_RAW_WRITE_ANY] = { op_write_any, false },
+	[FUZZ_RAW_CLOCK] = { op_clock, false },
+	[FUZZ_RAW_HOST] = { op_host, false },
+	[FUZZ_RAW_POLICY] = { op_feed, true },
 };
 
 static void do_host(enum fuzz_host host, uint64_t value)
@@ -311,10 +312,10 @@ void fuzz_raw_run(const uint8_t *data, size_t size)
 	for (unsigned int step = 0; step < MOST_STEPS && in.at < in.end; step++) {
 		uint8_t code = fuzz_raw_take(&in);
 
-		if (opcodes[code % 16].virtio && !fuzz_machine->v)
+		if (opcodes[code % FUZZ_RAW_OPCODES].virtio && !fuzz_machine->v)
 			(code & 1 ? op_write_reg : op_read_reg)(&in, code >> 4);
 		else
-			opcodes[code % 16].run(&in, code >> 4);
+			opcodes[code % FUZZ_RAW_OPCODES].run(&in, code >> 4);
 	}
 	if (mode & FUZZ_RAW_CHECK)
 		fuzz_machine_check();

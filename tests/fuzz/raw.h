@@ -30,6 +30,35 @@ enum fuzz_raw_mode {
 	FUZZ_RAW_INTX = 0x80, /* bring-up of a PCI function leaves MSI-X alone */
 };
 
+/* Opcodes: the lower four bits of a step's first byte. */
+enum fuzz_raw_opcode {
+	FUZZ_RAW_WRITE_REG,
+	FUZZ_RAW_REQUEST,
+	FUZZ_RAW_CHAIN,
+	FUZZ_RAW_KICK,
+	FUZZ_RAW_DESC,
+	FUZZ_RAW_RING,
+	FUZZ_RAW_STORE,
+	FUZZ_RAW_STATUS,
+	FUZZ_RAW_BRING_UP,
+	FUZZ_RAW_QUEUE,
+	FUZZ_RAW_READ_REG,
+	FUZZ_RAW_READ_ANY,
+	FUZZ_RAW_WRITE_ANY,
+	FUZZ_RAW_CLOCK,
+	FUZZ_RAW_HOST,
+	FUZZ_RAW_POLICY,
+	FUZZ_RAW_OPCODES,
+};
+
+/* First bytes of a number that is not shaped: the 4 or 8 bytes behind it are as they are. */
+#define FUZZ_RAW_4_BYTES 0xfe
+#define FUZZ_RAW_8_BYTES 0xff
+
+/* The statuses that FUZZ_RAW_STATUS writes, by its variant. */
+extern const uint8_t fuzz_raw_statuses[];
+extern const unsigned int fuzz_raw_status_count;
+
 /* Where an input is being read. */
 struct fuzz_raw {
 	const uint8_t *at, *end;

@@ -90,15 +90,17 @@ uint32_t fuzz_shape_length(uint8_t choice)
 	return lengths[choice % ARRAY_SIZE(lengths)];
 }
 
+const uint16_t fuzz_shape_flags[] = { 0, VRING_DESC_F_WRITE, VRING_DESC_F_NEXT, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE,
+	VRING_DESC_F_INDIRECT, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE,
+	0xffff };
+const unsigned int fuzz_shape_flag_count = ARRAY_SIZE(fuzz_shape_flags);
+
 struct vring_desc fuzz_shape_desc(const uint8_t choice[4], uint16_t size)
 {
-	static const uint16_t flags[] = { 0, VRING_DESC_F_WRITE, VRING_DESC_F_NEXT,
-		VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, VRING_DESC_F_INDIRECT,
-		VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE, 0xffff };
 	struct vring_desc desc = {
 		.addr = fuzz_shape_address(choice[0]),
 		.len = fuzz_shape_length(choice[1]),
-		.flags = flags[choice[2] % ARRAY_SIZE(flags)],
+		.flags = fuzz_shape_flags[choice[2] % ARRAY_SIZE(fuzz_shape_flags)],
 		.next = choice[3] < 0xf0 && size ? choice[3] % size : (uint16_t)(0xff00 | choice[3]),
 	};
 

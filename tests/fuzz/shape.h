@@ -13,6 +13,9 @@
 uint64_t fuzz_shape_value(uint8_t choice);
 uint64_t fuzz_shape_address(uint8_t choice);
 uint32_t fuzz_shape_length(uint8_t choice);
+/* What choices of a descriptor's flags mean: those below fuzz_shape_flag_count. */
+extern const uint16_t fuzz_shape_flags[];
+extern const unsigned int fuzz_shape_flag_count;
 /* choice: address, length, flags, next; for a ring of size entries. */
 struct vring_desc fuzz_shape_desc(const uint8_t choice[4], uint16_t size);
 

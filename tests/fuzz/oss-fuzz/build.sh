@@ -27,13 +27,17 @@ seeds() {
 	find "$folder" -type f | LC_ALL=C sort | zip -q -X -j "$OUT/minivmm-fuzz-$1_seed_corpus.zip" -@
 }
 
-# dictionary TARGET
+# dictionary TARGET: what is written by hand, and what its tables give.
 dictionary() {
-	local name=$1
+	local name=$1 file=$OUT/minivmm-fuzz-$1.dict
 	[ "$name" != compressed-kernel ] || name=kernel
-	if [ -f "$source/tests/fuzz/dictionaries/$name.dict" ]; then
-		cp "$source/tests/fuzz/dictionaries/$name.dict" "$OUT/minivmm-fuzz-$1.dict"
-	fi
+	{
+		if [ -f "$source/tests/fuzz/dictionaries/$name.dict" ]; then
+			cat "$source/tests/fuzz/dictionaries/$name.dict"
+		fi
+		"$WORK/minivmm-fuzz" dictionary "$1" </dev/null | grep -a '^[A-Za-z0-9_]*="' || :
+	} >"$file"
+	[ -s "$file" ] || rm "$file"
 }
 
 # One program by many names, of which each says which target it is.
