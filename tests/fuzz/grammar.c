@@ -152,6 +152,19 @@ static void queue(const uint8_t *a)
 	fuzz_guest_queue(a[0] % FUZZ_GUEST_QUEUES, (uint16_t)fuzz_shape_value(a[1]));
 }
 
+/* queue; four choices of how (shape.h); then what the rest makes of a request there: most of what is wrong is only then met */
+static void queue_again(const uint8_t *a)
+{
+	struct fuzz_again again = fuzz_shape_again(a + 1);
+
+	fuzz_guest_queue_again(a[0] % FUZZ_GUEST_QUEUES, &again);
+	if (device()->request && !(a[0] & 2)) {
+		device()->request(
+			fuzz_machine, a[0] % FUZZ_GUEST_QUEUES, (const uint8_t[4]){ a[5] & 7, a[6] & 0x3f, 1, 0 });
+		fuzz_guest_kick(a[0] % FUZZ_GUEST_QUEUES);
+	}
+}
+
 /* queue and whether to kick, four choices of the device's, how many more like it */
 static void request(const uint8_t *a)
 {
@@ -323,6 +336,7 @@ static const struct {
 	[FUZZ_TICK] = { tick, false },
 	[FUZZ_WORLD] = { world, false },
 	[FUZZ_RING] = { ring, true },
+	[FUZZ_QUEUE_AGAIN] = { queue_again, true },
 };
 
 static void do_host(enum fuzz_host host)

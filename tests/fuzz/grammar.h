@@ -34,6 +34,7 @@ enum fuzz_verb {
 	FUZZ_TICK,
 	FUZZ_WORLD,
 	FUZZ_RING,
+	FUZZ_QUEUE_AGAIN,
 	FUZZ_VERBS,
 };
 

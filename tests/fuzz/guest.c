@@ -10,6 +10,7 @@
 #include <linux/virtio_ring.h>
 
 #include "machine.h"
+#include "virtio/mmio.h"
 #include "virtio/pci.h"
 
 #define F(bit) (1ULL << (bit))
@@ -55,6 +56,7 @@ enum reg {
 	QUEUE_AVAIL,
 	QUEUE_USED,
 	QUEUE_ENABLE,
+	QUEUE_RESET,
 	REGS,
 };
 
@@ -73,6 +75,7 @@ static const struct {
 	[QUEUE_AVAIL] = { VIRTIO_MMIO_QUEUE_AVAIL_LOW, 4 },
 	[QUEUE_USED] = { VIRTIO_MMIO_QUEUE_USED_LOW, 4 },
 	[QUEUE_ENABLE] = { VIRTIO_MMIO_QUEUE_READY, 4 },
+	[QUEUE_RESET] = { VIRTIO_MMIO_REG_QUEUE_RESET, 4 },
 }, pci_regs[REGS] = {
 	[STATUS] = { VIRTIO_PCI_COMMON_STATUS, 1 },
 	[OFFER_SEL] = { VIRTIO_PCI_COMMON_DFSELECT, 4 },
@@ -85,6 +88,7 @@ static const struct {
 	[QUEUE_AVAIL] = { VIRTIO_PCI_COMMON_Q_AVAILLO, 4 },
 	[QUEUE_USED] = { VIRTIO_PCI_COMMON_Q_USEDLO, 4 },
 	[QUEUE_ENABLE] = { VIRTIO_PCI_COMMON_Q_ENABLE, 2 },
+	[QUEUE_RESET] = { VIRTIO_PCI_COMMON_Q_RESET, 2 },
 };
 
 static uint64_t get(enum reg reg)
@@ -130,7 +134,31 @@ static void clear(uint64_t addr, uint64_t len)
 		fuzz_guest_store(addr, zeroes, len);
 }
 
-void fuzz_guest_queue(unsigned int index, uint16_t size)
+#define NEGOTIATED (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
+#define STARTED	   (NEGOTIATED | VIRTIO_CONFIG_S_DRIVER_OK)
+
+/* From a reset to FEATURES_OK. */
+static void negotiate(uint64_t without)
+{
+	uint64_t offered;
+
+	set(STATUS, 0);
+	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	set(OFFER_SEL, 0);
+	offered = get(OFFER);
+	set(OFFER_SEL, 1);
+	offered |= get(OFFER) << 32;
+	guest()->features = (offered & ~without) | F(VIRTIO_F_VERSION_1);
+	set(ACCEPT_SEL, 0);
+	set(ACCEPT, (uint32_t)guest()->features);
+	set(ACCEPT_SEL, 1);
+	set(ACCEPT, guest()->features >> 32);
+	set(STATUS, NEGOTIATED);
+}
+
+/* All but making it ready. */
+static void prepare_queue(unsigned int index, uint16_t size)
 {
 	struct fuzz_guest_queue *q = &guest()->queue[index];
 	uint64_t most = fuzz_machine->v->class->queue_size;
@@ -150,32 +178,57 @@ void fuzz_guest_queue(unsigned int index, uint16_t size)
 	set_address(QUEUE_USED, area(index, FUZZ_USED));
 	if (guest()->pci && !guest()->intx)
 		fuzz_guest_write(guest()->base + VIRTIO_PCI_COMMON_Q_MSIX, 2, 1 + index);
+}
+
+void fuzz_guest_queue(unsigned int index, uint16_t size)
+{
+	prepare_queue(index, size);
 	set(QUEUE_ENABLE, 1);
+}
+
+/* The driver goes on with what it has written, if it is a size that a ring can have. */
+static void set_wrong(struct fuzz_guest_queue *q, const struct fuzz_again *again)
+{
+	switch (again->wrong) {
+	case FUZZ_WRONG_NOTHING: break;
+	case FUZZ_WRONG_SIZE:
+		set(QUEUE_SIZE, again->wrong_size);
+		if (again->wrong_size && again->wrong_size <= 0x8000)
+			q->size = (uint16_t)again->wrong_size;
+		break;
+	case FUZZ_WRONG_DESC: set_address(QUEUE_DESC, again->wrong_addr); break;
+	case FUZZ_WRONG_AVAIL: set_address(QUEUE_AVAIL, again->wrong_addr); break;
+	case FUZZ_WRONG_USED: set_address(QUEUE_USED, again->wrong_addr); break;
+	}
+}
+
+void fuzz_guest_queue_again(unsigned int index, const struct fuzz_again *again)
+{
+	struct fuzz_guest_queue *q = &guest()->queue[index];
+
+	set(QUEUE_SEL, index);
+	switch (again->after) {
+	case FUZZ_AS_IT_IS: break;
+	case FUZZ_AFTER_QUEUE_RESET: set(QUEUE_RESET, 1); break;
+	case FUZZ_AFTER_NOT_READY: set(QUEUE_ENABLE, 0); break;
+	case FUZZ_AFTER_RESET: negotiate(0); break;
+	}
+	prepare_queue(index, again->size);
+	set_wrong(q, again);
+	q->next_desc = again->next_desc % q->size;
+	set(QUEUE_ENABLE, 1);
+	if (again->after == FUZZ_AFTER_RESET)
+		set(STATUS, STARTED);
 }
 
 void fuzz_guest_bring_up(uint64_t without, uint16_t size)
 {
-	uint64_t offered;
-
 	if (guest()->pci)
 		fuzz_guest_pci_bring_up();
-	set(STATUS, 0);
-	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	set(OFFER_SEL, 0);
-	offered = get(OFFER);
-	set(OFFER_SEL, 1);
-	offered |= get(OFFER) << 32;
-	guest()->features = (offered & ~without) | F(VIRTIO_F_VERSION_1);
-	set(ACCEPT_SEL, 0);
-	set(ACCEPT, (uint32_t)guest()->features);
-	set(ACCEPT_SEL, 1);
-	set(ACCEPT, guest()->features >> 32);
-	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
+	negotiate(without);
 	for (unsigned int i = 0; i < fuzz_machine->v->class->queue_count && i < FUZZ_GUEST_QUEUES; i++)
 		fuzz_guest_queue(i, size);
-	set(STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
-			    VIRTIO_CONFIG_S_DRIVER_OK);
+	set(STATUS, STARTED);
 }
 
 static uint16_t forward(const struct fuzz_guest_queue *q, uint16_t at)

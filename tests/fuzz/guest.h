@@ -54,6 +54,22 @@ void fuzz_guest_bring_up(uint64_t without, uint16_t size);
 void fuzz_guest_pci_bring_up(void);
 /* Sets up and enables one queue. */
 void fuzz_guest_queue(unsigned int index, uint16_t size);
+/* The same once more for one that may be set up already: what was before, and what is wrong with it now. */
+struct fuzz_again {
+	enum fuzz_again_after { FUZZ_AS_IT_IS, FUZZ_AFTER_QUEUE_RESET, FUZZ_AFTER_NOT_READY, FUZZ_AFTER_RESET } after;
+	enum fuzz_again_wrong {
+		FUZZ_WRONG_NOTHING,
+		FUZZ_WRONG_SIZE,
+		FUZZ_WRONG_DESC,
+		FUZZ_WRONG_AVAIL,
+		FUZZ_WRONG_USED
+	} wrong;
+	uint16_t size;
+	uint32_t wrong_size;
+	uint64_t wrong_addr;
+	uint16_t next_desc; /* where in its table the driver goes on: most begin at 0, and none has to */
+};
+void fuzz_guest_queue_again(unsigned int index, const struct fuzz_again *again);
 /* A chain in the ring of a queue that was set up, through an indirect table if `indirect`. Its head. */
 uint16_t fuzz_guest_add(unsigned int index, const struct fuzz_buf *bufs, unsigned int count, bool indirect);
 /* Of any queue, whether there is one of that index or not. */

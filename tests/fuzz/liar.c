@@ -66,6 +66,30 @@ static void spoil(struct vhost_user_msg *m, bool header)
 	m->header.size %= sizeof(m->payload) + 1;
 }
 
+/* One number of the message, header and all, is another one: near what it was, near its length, or anything. */
+static void spoil_number(struct vhost_user_msg *m)
+{
+	size_t have = sizeof(m->header) + m->header.size, words = have / sizeof(uint32_t);
+	uint8_t which = next(), how = next();
+	uint8_t *at = which % 2 ? (uint8_t *)&m->payload : (uint8_t *)&m->header;
+	uint32_t value;
+
+	words = which % 2 ? words - 3 : 3;
+	if (!words)
+		return;
+	/* The first words of a payload say what the rest is. */
+	at += (which >> 1) % (words < 8 ? words : 8) * sizeof(value);
+	memcpy(&value, at, sizeof(value));
+	switch (how & 3) {
+	case 0: value += (how >> 2) - 32U; break;
+	case 1: value = m->header.size + (how >> 2) - 32U; break;
+	case 2: value = how >> 2; break;
+	default: value = (uint32_t)fuzz_take_number(&answers, 4); break;
+	}
+	memcpy(at, &value, sizeof(value));
+	m->header.size %= sizeof(m->payload) + 1;
+}
+
 static bool send_bytes(void)
 {
 	size_t len = next(), got;
@@ -94,6 +118,7 @@ static bool answer(struct vhost_user_msg *m)
 		break;
 	case 7: m->payload.u64 = 1ULL << (how >> 4); break;
 	case 8: m->payload.u64 ^= 1ULL << next() % 64; break;
+	case 9: spoil_number(m); break;
 	default: break;
 	}
 	if ((how & 15) < 3 || (how & 15) > 5)

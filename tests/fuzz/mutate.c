@@ -5,6 +5,7 @@
 #include "fuzz.h"
 #include "grammar.h"
 #include "language.h"
+#include "random.h"
 #include "raw.h"
 
 void fuzz_language_run(const uint8_t *data, size_t size)
@@ -13,26 +14,6 @@ void fuzz_language_run(const uint8_t *data, size_t size)
 		fuzz_grammar_run(data, size);
 	else
 		fuzz_raw_run(data, size);
-}
-
-/* Marsaglia's xorshift64. */
-static uint64_t next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-static uint64_t begin(unsigned int seed)
-{
-	return seed * 0x9e3779b97f4a7c15ULL + 0x2545f4914f6cdd1dULL;
-}
-
-/* Below n, which is not 0. */
-static size_t below(uint64_t *state, size_t n)
-{
-	return (size_t)((next(state) >> 16) % n);
 }
 
 /* An input of sentences, being changed. */
@@ -51,14 +32,14 @@ static uint8_t *sentence(const struct text *t, size_t i)
 static void invent(uint8_t *s, uint64_t *state)
 {
 	static const uint8_t often[] = { FUZZ_HANDSHAKE, FUZZ_BRING_UP, FUZZ_REQUEST, FUZZ_REQUEST, FUZZ_KICK,
-		FUZZ_CHAIN };
-	uint64_t random = next(state);
+		FUZZ_CHAIN, FUZZ_QUEUE_AGAIN };
+	uint64_t random = fuzz_random(state);
 
-	s[0] = random & 1 ? often[below(state, sizeof(often))] : (uint8_t)below(state, FUZZ_VERBS);
-	random = next(state);
+	s[0] = random & 1 ? often[fuzz_below(state, sizeof(often))] : (uint8_t)fuzz_below(state, FUZZ_VERBS);
+	random = fuzz_random(state);
 	memcpy(s + 1, &random, FUZZ_SENTENCE - 1);
 	/* Half of them small, so that the plain case of each operand is not rare. */
-	random = next(state);
+	random = fuzz_random(state);
 	for (unsigned int i = 1; i < FUZZ_SENTENCE; i++)
 		if (random >> i & 1)
 			s[i] &= 7;
@@ -75,7 +56,7 @@ static void make_room(struct text *t, size_t at, size_t n)
 
 static void insert(struct text *t)
 {
-	size_t at = below(t->state, t->count + 1);
+	size_t at = fuzz_below(t->state, t->count + 1);
 
 	if (t->count == t->most)
 		return;
@@ -85,12 +66,12 @@ static void insert(struct text *t)
 
 static void replace(struct text *t)
 {
-	invent(sentence(t, below(t->state, t->count)), t->state);
+	invent(sentence(t, fuzz_below(t->state, t->count)), t->state);
 }
 
 static void leave_out(struct text *t)
 {
-	size_t at = below(t->state, t->count), n = 1 + below(t->state, t->count - at < 4 ? t->count - at : 4);
+	size_t at = fuzz_below(t->state, t->count), n = 1 + fuzz_below(t->state, t->count - at < 4 ? t->count - at : 4);
 
 	memmove(sentence(t, at), sentence(t, at + n), (t->count - at - n) * FUZZ_SENTENCE);
 	t->count -= n;
@@ -100,8 +81,9 @@ static void leave_out(struct text *t)
 static void repeat(struct text *t)
 {
 	uint8_t copy[4 * FUZZ_SENTENCE];
-	size_t from = below(t->state, t->count), n = 1 + below(t->state, t->count - from < 4 ? t->count - from : 4);
-	size_t to = below(t->state, t->count + 1);
+	size_t from = fuzz_below(t->state, t->count),
+	       n = 1 + fuzz_below(t->state, t->count - from < 4 ? t->count - from : 4);
+	size_t to = fuzz_below(t->state, t->count + 1);
 
 	if (n > t->most - t->count)
 		return;
@@ -112,7 +94,7 @@ static void repeat(struct text *t)
 
 static void exchange(struct text *t)
 {
-	uint8_t *a = sentence(t, below(t->state, t->count)), *b = sentence(t, below(t->state, t->count));
+	uint8_t *a = sentence(t, fuzz_below(t->state, t->count)), *b = sentence(t, fuzz_below(t->state, t->count));
 	uint8_t copy[FUZZ_SENTENCE];
 
 	memcpy(copy, a, sizeof(copy));
@@ -123,8 +105,8 @@ static void exchange(struct text *t)
 /* A number a little off, another bit, another number. */
 static void tweak(struct text *t)
 {
-	uint8_t *operand = sentence(t, below(t->state, t->count)) + 1 + below(t->state, FUZZ_SENTENCE - 1);
-	uint64_t random = next(t->state);
+	uint8_t *operand = sentence(t, fuzz_below(t->state, t->count)) + 1 + fuzz_below(t->state, FUZZ_SENTENCE - 1);
+	uint64_t random = fuzz_random(t->state);
 
 	switch (random % 4) {
 	case 0: *operand = (uint8_t)(*operand + 1); break;
@@ -145,10 +127,10 @@ static size_t mutate_text(uint8_t *data, size_t size, size_t max_size, uint64_t 
 		.state = state,
 	};
 
-	if (size < FUZZ_GRAMMAR_HEADER || !below(state, 16))
-		data[1] = (uint8_t)(next(state) >> 8) & (uint8_t)~FUZZ_RAW_FEED;
-	for (size_t n = 1 + below(state, 3); n; n--)
-		(t.count ? changes[below(state, sizeof(changes) / sizeof(changes[0]))] : insert)(&t);
+	if (size < FUZZ_GRAMMAR_HEADER || !fuzz_below(state, 16))
+		data[1] = (uint8_t)(fuzz_random(state) >> 8) & (uint8_t)~FUZZ_RAW_FEED;
+	for (size_t n = 1 + fuzz_below(state, 3); n; n--)
+		(t.count ? changes[fuzz_below(state, sizeof(changes) / sizeof(changes[0]))] : insert)(&t);
 	return FUZZ_GRAMMAR_HEADER + t.count * FUZZ_SENTENCE;
 }
 
@@ -170,12 +152,12 @@ static size_t first_text(uint8_t *data, size_t max_size, uint64_t *state)
 /* The raw language's bytes mean what they do by where they are: its steps begin at the front and its loads at the end. */
 static size_t mutate_raw(uint8_t *data, size_t size, size_t max_size, uint64_t *state)
 {
-	size_t part = size > FUZZ_RAW_HEADER ? FUZZ_RAW_HEADER + below(state, size - FUZZ_RAW_HEADER) : size;
+	size_t part = size > FUZZ_RAW_HEADER ? FUZZ_RAW_HEADER + fuzz_below(state, size - FUZZ_RAW_HEADER) : size;
 
-	switch (below(state, 4)) {
+	switch (fuzz_below(state, 4)) {
 	case 0: /* only the loads */
 		if (part < size) {
-			data[part] = (uint8_t)(next(state) >> 8);
+			data[part] = (uint8_t)(fuzz_random(state) >> 8);
 			return size;
 		}
 		break;
@@ -193,10 +175,10 @@ static size_t mutate_raw(uint8_t *data, size_t size, size_t max_size, uint64_t *
 
 size_t fuzz_language_mutate(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
-	uint64_t state = begin(seed);
+	uint64_t state = fuzz_random_begin(seed);
 	bool room = max_size >= FUZZ_GRAMMAR_HEADER + FUZZ_SENTENCE;
 
-	if (room && (size < FUZZ_RAW_HEADER || !below(&state, 256)) && below(&state, 2))
+	if (room && (size < FUZZ_RAW_HEADER || !fuzz_below(&state, 256)) && fuzz_below(&state, 2))
 		return first_text(data, max_size, &state);
 	if (room && size && data[0] == FUZZ_GRAMMAR)
 		return mutate_text(data, size, max_size, &state);
@@ -209,7 +191,7 @@ static size_t cross_texts(const uint8_t *a, size_t a_size, const uint8_t *b, siz
 	size_t a_count = (a_size - FUZZ_GRAMMAR_HEADER) / FUZZ_SENTENCE;
 	size_t b_count = (b_size - FUZZ_GRAMMAR_HEADER) / FUZZ_SENTENCE;
 	size_t most = (max_size - FUZZ_GRAMMAR_HEADER) / FUZZ_SENTENCE;
-	size_t head = below(state, a_count + 1), from = below(state, b_count + 1), tail = b_count - from;
+	size_t head = fuzz_below(state, a_count + 1), from = fuzz_below(state, b_count + 1), tail = b_count - from;
 
 	if (head > most)
 		head = most;
@@ -229,14 +211,14 @@ static bool is_text(const uint8_t *data, size_t size)
 size_t fuzz_language_cross(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out,
 	size_t max_size, unsigned int seed)
 {
-	uint64_t state = begin(seed);
+	uint64_t state = fuzz_random_begin(seed);
 	size_t head, tail;
 
 	if (is_text(a, a_size) && is_text(b, b_size) && max_size >= FUZZ_GRAMMAR_HEADER)
 		return cross_texts(a, a_size, b, b_size, out, max_size, &state);
 	/* Of one the steps, of the other the loads. A text is cut where it may: what is left of it is none and does no harm. */
-	head = below(&state, a_size + 1);
-	tail = is_text(a, a_size) ? 0 : below(&state, b_size + 1);
+	head = fuzz_below(&state, a_size + 1);
+	tail = is_text(a, a_size) ? 0 : fuzz_below(&state, b_size + 1);
 	if (is_text(a, a_size))
 		head = a_size;
 	if (head > max_size)

@@ -15,6 +15,7 @@
 
 #include "input.h"
 #include "kernel_format.h"
+#include "mutate_file.h"
 #include "parse_error.h"
 #include "targets.h"
 
@@ -182,6 +183,7 @@ const struct fuzz_target fuzz_kernel_file = {
 	.what = "a kernel file of any format: recognised, loaded, asked for its version",
 	.start = start,
 	.run = run_kernel,
+	.mutate = fuzz_mutate_kernel,
 };
 const struct fuzz_target fuzz_compressed_kernel_file = {
 	.name = "compressed-kernel",

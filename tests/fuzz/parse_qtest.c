@@ -4,6 +4,7 @@
  * one for each line.
  */
 #include "input.h"
+#include "mutate_file.h"
 #include "qtest.h"
 #include "targets.h"
 
@@ -159,4 +160,5 @@ const struct fuzz_target fuzz_qtest = {
 	.name = "qtest",
 	.what = "lines of the qtest protocol, whole and in portions",
 	.run = run,
+	.mutate = fuzz_mutate_qtest,
 };

@@ -250,6 +250,16 @@ static void op_ring(struct fuzz_raw *in, uint8_t variant)
 
 static void op_queue(struct fuzz_raw *in, uint8_t variant)
 {
+	uint8_t choice[4];
+	struct fuzz_again again;
+
+	if (variant & 8) {
+		for (unsigned int i = 0; i < sizeof(choice); i++)
+			choice[i] = fuzz_raw_take(in);
+		again = fuzz_shape_again(choice);
+		fuzz_guest_queue_again(take_queue(variant), &again);
+		return;
+	}
 	fuzz_guest_queue(take_queue(variant), (uint16_t)fuzz_shape_value(fuzz_raw_take(in)));
 }
 

@@ -111,3 +111,16 @@ struct vring_desc fuzz_shape_desc(const uint8_t choice[4], uint16_t size)
 	}
 	return desc;
 }
+
+struct fuzz_again fuzz_shape_again(const uint8_t choice[4])
+{
+	return (struct fuzz_again){
+		.after = (enum fuzz_again_after)(choice[0] & 3),
+		.wrong = (enum fuzz_again_wrong)((choice[0] >> 2) % (FUZZ_WRONG_USED + 1)),
+		.size = (uint16_t)fuzz_shape_value(choice[1]),
+		.wrong_size = choice[2] & 1 ? (uint32_t)fuzz_shape_value(choice[2]) : 1u << (choice[2] >> 1) % 18u,
+		/* Aligned, half of them: what is not is refused for that. */
+		.wrong_addr = fuzz_shape_address(choice[2]) & ~(choice[2] & 1 ? 0ULL : 15ULL),
+		.next_desc = (uint16_t)(choice[3] * 3u),
+	};
+}
