@@ -142,12 +142,21 @@ static void scrub(struct fuzz_machine *m)
 {
 	struct virtio_blk *d = m->dev;
 
-	memset(d->requests, 0, d->untouched * sizeof(d->requests[0]));
+	/* Once it is destroyed there are none. */
+	if (d->requests)
+		memset(d->requests, 0, d->untouched * sizeof(d->requests[0]));
+}
+
+static void destroy(struct fuzz_machine *m)
+{
+	scrub(m);
+	fuzz_virtio_remove(m);
+	virtio_blk_destroy(m->dev);
 }
 
 #define BLK                                                                                                            \
-	.build = build, .scrub = scrub, .request = request, .works = works, .shape_header = shape_header,              \
-	.requests = fuzz_blk_requests, .writes_itself = 1
+	.build = build, .scrub = scrub, .destroy = destroy, .request = request, .works = works,                        \
+	.shape_header = shape_header, .requests = fuzz_blk_requests, .writes_itself = 1
 
 const struct fuzz_device fuzz_device_blk_mmio = { .name = "blk-mmio", BLK, FUZZ_ON_MMIO };
 const struct fuzz_device fuzz_device_blk_pci = { .name = "blk-pci", BLK, FUZZ_ON_PCI };

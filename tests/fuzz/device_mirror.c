@@ -58,6 +58,11 @@ static void scrub(struct fuzz_machine *m)
 	fuzz_device_blk_mmio.scrub(m);
 }
 
+static void destroy(struct fuzz_machine *m)
+{
+	fuzz_device_blk_mmio.destroy(m);
+}
+
 static void request(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4])
 {
 	fuzz_device_blk_mmio.request(m, queue, choice);
@@ -103,6 +108,7 @@ static const struct fuzz_device device = {
 	.name = "blk-mirror",
 	.build = build,
 	.scrub = scrub,
+	.destroy = destroy,
 	.request = request,
 	.requests = fuzz_blk_requests,
 	.works = works,

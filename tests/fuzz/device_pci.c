@@ -11,6 +11,7 @@
 #include "language.h"
 #include "pci/serial.h"
 #include "platform/gicv2m.h"
+#include "virtio/pci.h"
 #include "virtio/rng.h"
 #include "world.h"
 
@@ -20,14 +21,27 @@
 #define FIRST_SPI      48
 #define FIRST_LINE     4 /* the bridge has those before */
 
+/* In the arena; the machine's `own`. */
+struct beside {
+	struct pci_serial serial;
+	struct gicv2m frame;
+	bool with_frame;
+};
+
+static struct beside *beside(struct fuzz_machine *m)
+{
+	if (!m->own)
+		m->own = fuzz_arena_alloc(sizeof(struct beside));
+	return m->own;
+}
+
 static void build_functions(struct fuzz_machine *m)
 {
 	struct virtio_rng *d = fuzz_arena_alloc(sizeof(*d));
-	struct pci_serial *serial = fuzz_arena_alloc(sizeof(*serial));
 
 	fuzz_must(!virtio_rng_init(d, &m->loop, &fuzz_memory.mem, fuzz_world_entropy()), "no virtio-rng");
 	fuzz_virtio_place(m, &d->v);
-	fuzz_must(!pci_serial_init(serial, fuzz_world_chardev(), m->host, SERIAL), "no pci-serial");
+	fuzz_must(!pci_serial_init(&beside(m)->serial, fuzz_world_chardev(), m->host, SERIAL), "no pci-serial");
 	m->dev = d;
 }
 
@@ -51,14 +65,30 @@ static void build_gicv2m(struct fuzz_machine *m, const struct fuzz_device *devic
 	const struct gicv2m_config config = {
 		.bus = &m->bus, .base = FUZZ_GICV2M, .first_spi = FIRST_SPI, .line = spi_line, .opaque = m
 	};
-	struct gicv2m *frame = fuzz_arena_alloc(sizeof(*frame));
+	struct gicv2m *frame = &beside(m)->frame;
 
 	(void)device;
 	for (unsigned int i = FIRST_LINE; i < FUZZ_LINES; i++)
 		(void)fuzz_machine_line(i, FIRST_SPI + i - FIRST_LINE);
 	fuzz_must(!gicv2m_init(frame, &config), "no GICv2M frame");
+	beside(m)->with_frame = true;
 	fuzz_pci_build(m, &gicv2m_msi_ops, frame);
 	build_functions(m);
+}
+
+static void state(struct fuzz_machine *m, struct state *s)
+{
+	pci_serial_state(&beside(m)->serial, s);
+}
+
+static void destroy(struct fuzz_machine *m)
+{
+	virtio_pci_destroy(m->v->transport_state);
+	virtio_rng_destroy(m->dev);
+	pci_serial_destroy(&beside(m)->serial);
+	pci_host_destroy(m->host);
+	if (beside(m)->with_frame)
+		gicv2m_destroy(&beside(m)->frame);
 }
 
 static void request(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4])
@@ -152,7 +182,9 @@ static const struct fuzz_range ranges[] = {
 	{ 0 },
 };
 
-#define PCI .request = request, .works = works, .check = check, .regs = regs, .ranges = ranges, .on_pci = true
+#define PCI                                                                                                            \
+	.state = state, .destroy = destroy, .request = request, .works = works, .check = check, .regs = regs,          \
+	.ranges = ranges, .on_pci = true
 
 static const struct fuzz_device plain = { .name = "pci-config", PCI, .build = build_plain };
 static const struct fuzz_device with_gicv2m = { .name = "gicv2m", PCI, .build = build_gicv2m };

@@ -17,12 +17,26 @@ static const char *check_level(bool should)
 	return fuzz_machine->line[0].level == should ? NULL : "its line is not at the level of its registers";
 }
 
+/* As the monitor's keys are: a byte 1 is its own and never reaches the device. */
+static size_t take_keys(struct chardev_filter *filter, uint8_t *buf, size_t len)
+{
+	size_t left = 0;
+
+	(void)filter;
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] != 1)
+			buf[left++] = buf[i];
+	return left;
+}
+
 static void build_pl011(struct fuzz_machine *m, const struct fuzz_device *device)
 {
+	static struct chardev_filter filter = { .input = take_keys };
 	struct pl011 *p = fuzz_arena_alloc(sizeof(*p));
 
 	(void)device;
 	fuzz_must(!pl011_init(p, fuzz_world_chardev(), &m->bus, FUZZ_PL011, fuzz_machine_line(0, 1)), "no PL011");
+	chardev_set_filter(fuzz_world->chardev, &filter);
 	m->dev = p;
 }
 
@@ -60,9 +74,21 @@ static const struct fuzz_reg pl011_regs[] = {
 };
 static const struct fuzz_range pl011_ranges[] = { { FUZZ_PL011, PRIMECELL_SIZE }, { FUZZ_PL011, 0x4c }, { 0 } };
 
+static void power_pl011(struct fuzz_machine *m)
+{
+	pl011_reset(m->dev);
+}
+
+static void destroy_pl011(struct fuzz_machine *m)
+{
+	pl011_destroy(m->dev);
+}
+
 static const struct fuzz_device pl011 = {
 	.name = "pl011",
 	.build = build_pl011,
+	.power = power_pl011,
+	.destroy = destroy_pl011,
 	.check = check_pl011,
 	.regs = pl011_regs,
 	.ranges = pl011_ranges,
@@ -98,9 +124,21 @@ static const struct fuzz_reg pl031_regs[] = {
 };
 static const struct fuzz_range pl031_ranges[] = { { FUZZ_PL031, PRIMECELL_SIZE }, { FUZZ_PL031, 0x20 }, { 0 } };
 
+static void power_pl031(struct fuzz_machine *m)
+{
+	pl031_reset(m->dev);
+}
+
+static void destroy_pl031(struct fuzz_machine *m)
+{
+	pl031_destroy(m->dev);
+}
+
 static const struct fuzz_device pl031 = {
 	.name = "pl031",
 	.build = build_pl031,
+	.power = power_pl031,
+	.destroy = destroy_pl031,
 	.check = check_pl031,
 	.regs = pl031_regs,
 	.ranges = pl031_ranges,
@@ -150,9 +188,21 @@ static const struct fuzz_reg pl061_regs[] = {
 };
 static const struct fuzz_range pl061_ranges[] = { { FUZZ_PL061, PRIMECELL_SIZE }, { FUZZ_PL061, 0x424 }, { 0 } };
 
+static void power_pl061(struct fuzz_machine *m)
+{
+	pl061_reset(m->dev);
+}
+
+static void destroy_pl061(struct fuzz_machine *m)
+{
+	pl061_destroy(m->dev);
+}
+
 static const struct fuzz_device pl061 = {
 	.name = "pl061",
 	.build = build_pl061,
+	.power = power_pl061,
+	.destroy = destroy_pl061,
 	.host = host_pl061,
 	.check = check_pl061,
 	.regs = pl061_regs,
@@ -196,9 +246,27 @@ static const struct fuzz_reg uart16550_regs[] = {
 };
 static const struct fuzz_range uart16550_ranges[] = { { FUZZ_UART16550, UART16550_SIZE }, { 0 } };
 
+static void power_uart16550(struct fuzz_machine *m)
+{
+	uart16550_reset(m->dev);
+}
+
+static void state_uart16550(struct fuzz_machine *m, struct state *s)
+{
+	uart16550_state(m->dev, s);
+}
+
+static void destroy_uart16550(struct fuzz_machine *m)
+{
+	uart16550_destroy(m->dev);
+}
+
 static const struct fuzz_device uart16550 = {
 	.name = "uart16550",
 	.build = build_uart16550,
+	.power = power_uart16550,
+	.destroy = destroy_uart16550,
+	.state = state_uart16550,
 	.check = check_uart16550,
 	.regs = uart16550_regs,
 	.ranges = uart16550_ranges,
@@ -220,9 +288,21 @@ static const struct fuzz_reg exit_regs[] = {
 };
 static const struct fuzz_range exit_ranges[] = { { FUZZ_EXIT, EXIT_REG_SIZE }, { 0 } };
 
+static void power_exit(struct fuzz_machine *m)
+{
+	exit_reg_reset(m->dev);
+}
+
+static void destroy_exit(struct fuzz_machine *m)
+{
+	exit_reg_destroy(m->dev);
+}
+
 static const struct fuzz_device exit_reg = {
 	.name = "exit",
 	.build = build_exit,
+	.power = power_exit,
+	.destroy = destroy_exit,
 	.regs = exit_regs,
 	.ranges = exit_ranges,
 };

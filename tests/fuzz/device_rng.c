@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets rng-mmio and rng-pci. */
+#include "device_rng.h"
+
 #include "arena.h"
 #include "device_virtio.h"
 #include "language.h"
@@ -17,7 +19,7 @@ static void build(struct fuzz_machine *m, const struct fuzz_device *device)
 	m->dev = d;
 }
 
-static void request(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4])
+void fuzz_rng_request(struct fuzz_machine *m, unsigned int queue, const uint8_t choice[4])
 {
 	struct fuzz_buf bufs[2] = {
 		{ FUZZ_DATA + choice[0] * 0x100ULL, fuzz_shape_length(choice[1]), true },
@@ -29,7 +31,7 @@ static void request(struct fuzz_machine *m, unsigned int queue, const uint8_t ch
 		fuzz_guest_add(0, bufs, choice[3] % 4 ? 1 : 2, choice[3] & 0x80);
 }
 
-static const char *works(struct fuzz_machine *m)
+const char *fuzz_rng_works(struct fuzz_machine *m)
 {
 	const struct fuzz_buf buf = { FUZZ_DATA, 64, true };
 	uint32_t head, len;
@@ -44,7 +46,13 @@ static const char *works(struct fuzz_machine *m)
 	return head != added || len != 64 ? "a request is answered wrong" : NULL;
 }
 
-#define RNG .build = build, .request = request, .works = works
+void fuzz_rng_destroy(struct fuzz_machine *m)
+{
+	fuzz_virtio_remove(m);
+	virtio_rng_destroy(m->dev);
+}
+
+#define RNG .build = build, .request = fuzz_rng_request, .works = fuzz_rng_works, .destroy = fuzz_rng_destroy
 
 static const struct fuzz_device on_mmio = { .name = "rng-mmio", RNG, FUZZ_ON_MMIO };
 static const struct fuzz_device on_pci = { .name = "rng-pci", RNG, FUZZ_ON_PCI };

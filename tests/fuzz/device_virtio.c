@@ -163,6 +163,16 @@ void fuzz_virtio_place(struct fuzz_machine *m, struct virtio *v)
 	m->guest.base = FUZZ_MMIO;
 }
 
+void fuzz_virtio_remove(struct fuzz_machine *m)
+{
+	if (!m->device->on_pci) {
+		virtio_mmio_destroy(m->v->transport_state);
+		return;
+	}
+	virtio_pci_destroy(m->v->transport_state);
+	pci_host_destroy(m->host);
+}
+
 void fuzz_virtio_start(const struct fuzz_target *target)
 {
 	fuzz_machine_start(target->opaque);

@@ -11,6 +11,8 @@ extern const struct fuzz_range fuzz_mmio_ranges[], fuzz_pci_ranges[];
 
 /* For build, once v is there: puts it on the device's transport, with every feature offered. */
 void fuzz_virtio_place(struct fuzz_machine *m, struct virtio *v);
+/* For destroy: takes the device off it, and the host bridge away if that is fuzz_virtio_place's. */
+void fuzz_virtio_remove(struct fuzz_machine *m);
 /*
  * The host bridge, for a device that wants it otherwise than fuzz_virtio_place makes it: with somebody else, or nobody (NULL), who
  * takes messages.

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "raw.h"
 #include "shape.h"
+#include "trace_host.h"
 #include "virtio/pci.h"
 
 #define F(bit)	       (1ULL << (bit))
@@ -211,14 +212,15 @@ static unsigned int count_regs(void)
 	return count;
 }
 
-/* A shaped number, or four bytes as they are. */
-static uint64_t number(const uint8_t *a)
+/* a[from]: a shaped number, or the bytes behind it as they are, four or as many as the sentence has. */
+static uint64_t number(const uint8_t *a, size_t from)
 {
-	uint32_t value;
+	size_t have = FUZZ_SENTENCE - 1 - (from + 1);
+	uint32_t value = 0;
 
-	if (a[0] != 0xff)
-		return fuzz_shape_value(a[0]);
-	memcpy(&value, a + 1, sizeof(value));
+	if (a[from] != 0xff)
+		return fuzz_shape_value(a[from]);
+	memcpy(&value, a + from + 1, have < sizeof(value) ? have : sizeof(value));
 	return value;
 }
 
@@ -227,7 +229,7 @@ static void set_register(const uint8_t *a)
 {
 	const struct fuzz_reg *reg = &device()->regs[a[0] % count_regs()];
 
-	fuzz_guest_write(reg->addr, reg->size, number(a + 1));
+	fuzz_guest_write(reg->addr, reg->size, number(a, 1));
 }
 
 /* register, another width, bytes further */
@@ -256,7 +258,7 @@ static void queue_register(const uint8_t *a)
 	unsigned int i = a[1] % ARRAY_SIZE(names);
 
 	set_by_name("QUEUE_SEL", "Q_SELECT", fuzz_shape_value(a[0]));
-	set_by_name(names[i][0], names[i][1], i > 2 && a[2] & 1 ? fuzz_shape_address(a[3]) : number(a + 3));
+	set_by_name(names[i][0], names[i][1], i > 2 && a[2] & 1 ? fuzz_shape_address(a[3]) : number(a, 3));
 }
 
 /* status */
@@ -295,10 +297,10 @@ static void world(const uint8_t *a)
 {
 	struct fuzz_op op = { .kind = FUZZ_HOST, .host = (enum fuzz_host)(a[0] % FUZZ_HOSTS) };
 
-	if (op.host == FUZZ_HOST_INPUT || op.host == FUZZ_HOST_ENTROPY) {
+	if (fuzz_host_words[op.host] == FUZZ_HOST_DATA) {
 		op.data = a + 2;
 		op.len = 1 + a[1] % 4u;
-	} else if (op.host != FUZZ_HOST_HOLD && op.host != FUZZ_HOST_GONE) {
+	} else if (fuzz_host_words[op.host] == FUZZ_HOST_VALUE) {
 		op.value = fuzz_shape_value(a[1]);
 	}
 	fuzz_do(&op);
@@ -308,7 +310,7 @@ static void world(const uint8_t *a)
 static void ring(const uint8_t *a)
 {
 	const struct fuzz_guest_queue *q = &fuzz_machine->guest.queue[a[0] % FUZZ_GUEST_QUEUES];
-	uint64_t base = a[0] % FUZZ_GUEST_QUEUES * FUZZ_QUEUE_STEP, value = number(a + 2);
+	uint64_t base = a[0] % FUZZ_GUEST_QUEUES * FUZZ_QUEUE_STEP, value = number(a, 2);
 
 	switch (a[1] % 4u) {
 	case 0: fuzz_guest_write(FUZZ_AVAIL + base + 2, 2, q->avail + value); break;

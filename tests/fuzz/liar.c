@@ -3,9 +3,12 @@
 #include "liar.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "backend/vhost_user_msg.h"
@@ -15,14 +18,39 @@
 static struct vhost_user_reader reader;
 static struct fuzz_input answers;
 static uint64_t now;
-static int peer = -1, event = -1, inflight = -1;
+static int peer = -1, event = -1, inflight = -1, listener = -1;
+static char address[32];
 static bool acks; /* it was told that acknowledgements are in force */
+
+/* A socket that has no name any more, and is found by a descriptor of it: nothing is left behind however the process ends. */
+static bool listen_somewhere(void)
+{
+	char folder[] = "/tmp/minivmm-fuzz.XXXXXX";
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int file = -1;
+
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener < 0 || !mkdtemp(folder))
+		return false;
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s/s", folder);
+	if (!bind(listener, (struct sockaddr *)&name, sizeof(name)) && !listen(listener, 4))
+		file = open(name.sun_path, O_PATH | O_CLOEXEC);
+	unlink(name.sun_path);
+	rmdir(folder);
+	snprintf(address, sizeof(address), "/proc/self/fd/%d", file);
+	return file >= 0;
+}
+
+const char *liar_address(void)
+{
+	return address;
+}
 
 void liar_start(void)
 {
 	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	inflight = memfd_create("inflight", MFD_CLOEXEC);
-	if (event < 0 || inflight < 0 || ftruncate(inflight, INFLIGHT))
+	if (event < 0 || inflight < 0 || ftruncate(inflight, INFLIGHT) || !listen_somewhere())
 		fuzz_failed("host", "descriptors: %s", strerror(errno));
 }
 
@@ -139,13 +167,34 @@ static void use_descriptors(const struct vhost_user_msg *m)
 		(void)eventfd_write(m->fd[0], answers.left & 1);
 }
 
+void liar_hang_up(void)
+{
+	vhost_user_reader_clear(&reader);
+	if (peer >= 0)
+		close(peer);
+	peer = -1;
+}
+
+/* Whoever knocks last is spoken to. */
+static void answer_the_door(void)
+{
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		liar_hang_up();
+		peer = fd;
+		acks = false;
+	}
+}
+
 /* Everything that was asked is answered now, or never. false: nothing was sent. */
 static bool serve(void)
 {
 	bool sent = false;
 	const char *why;
 
-	while (vhost_user_receive(&reader, peer, &why) == 1) {
+	answer_the_door();
+	while (peer >= 0 && vhost_user_receive(&reader, peer, &why) == 1) {
 		struct vhost_user_msg *m = &reader.msg;
 		uint32_t request = m->header.request;
 		const struct vhost_user_rule *rule = vhost_user_rule(request);
@@ -166,12 +215,17 @@ static bool serve(void)
 static uint64_t tell_time(struct clock *clock)
 {
 	(void)clock;
-	if (peer < 0 || !serve())
+	if (!serve())
 		now += 2 * LIAR_PATIENCE;
 	return now;
 }
 
 struct clock liar_clock = { .monotonic_ns = tell_time, .realtime_ns = tell_time };
+
+void liar_turn(void)
+{
+	(void)serve();
+}
 
 int liar_connect(struct fuzz_input script)
 {
@@ -190,7 +244,7 @@ int liar_connect(struct fuzz_input script)
 
 void liar_disconnect(void)
 {
-	vhost_user_reader_clear(&reader);
-	close(peer);
-	peer = -1;
+	/* Who still waits at the door is of this input. */
+	answer_the_door();
+	liar_hang_up();
 }

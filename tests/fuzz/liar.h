@@ -15,6 +15,15 @@
 
 /* Once in a process. */
 void liar_start(void);
+/*
+ * Where it listens, for a frontend that is to find it again. A connection there is taken by the next liar_turn, or by the clock, and
+ * answered on by the same script; the one before is closed then.
+ */
+const char *liar_address(void);
+/* Answers what was asked, without anybody's waiting. */
+void liar_turn(void);
+/* Closes the connection, and listens on. */
+void liar_hang_up(void);
 /* A connection, whose backend answers by `answers`: the frontend's end, which is the caller's. Its clock starts at 0. */
 int liar_connect(struct fuzz_input answers);
 /* The backend's end closes. */

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "fuzz.h"
 #include "kernel.h"
+#include "lifecycle.h"
 #include "oracle.h"
 #include "world.h"
 
@@ -137,6 +138,16 @@ static uint64_t clock_now(struct clock *clock)
 	return container_of(clock, struct fuzz_machine, clock)->now;
 }
 
+/* As a monitor that counts or traces accesses does: of anything in a device's range. */
+static void ask_for_name(const struct fuzz_op *op)
+{
+	const struct bus_region *region = bus_find(&fuzz_machine->bus, op->addr, op->size);
+	const char *name = region && region->ops->reg_name ? region->ops->reg_name(op->addr - region->base) : "-";
+
+	if (name && !*name)
+		fuzz_failed("state", "the register at 0x%llx has an empty name", (unsigned long long)op->addr);
+}
+
 /* The guest's memory, or a device. */
 static void access_guest(struct fuzz_op *op)
 {
@@ -147,7 +158,9 @@ static void access_guest(struct fuzz_op *op)
 			(void)fuzz_memory_write(op->addr, &op->value, op->size);
 		return;
 	}
-	if (!bus_read(bus, op->addr, op->size, &op->value))
+	if (bus_read(bus, op->addr, op->size, &op->value))
+		ask_for_name(op);
+	else
 		(void)fuzz_memory_read(op->addr, &op->value, op->size);
 	fuzz_machine_mix(op->value);
 }
@@ -174,6 +187,10 @@ static void host_event(struct fuzz_op *op)
 
 	if (op->host == FUZZ_HOST_MEMORY)
 		fuzz_memory.everywhere = op->value;
+	else if (op->host == FUZZ_HOST_SAVED)
+		fuzz_lifecycle_saved(op);
+	else if (op->host == FUZZ_HOST_POWER)
+		fuzz_lifecycle_power();
 	else if (device->host)
 		device->host(fuzz_machine, op);
 	fuzz_world_host(op);
@@ -287,9 +304,8 @@ void fuzz_machine_check(void)
 	fuzz_memory.feeder = NULL;
 	fuzz_world_heal();
 	fuzz_oracle_end();
-	if (!fuzz_machine->device->works)
-		return;
-	why = fuzz_machine->device->works(fuzz_machine);
+	why = fuzz_machine->device->works ? fuzz_machine->device->works(fuzz_machine) : NULL;
 	if (why)
 		fuzz_failed("works", "%s does not work after a reset: %s", fuzz_machine->device->name, why);
+	fuzz_lifecycle_end();
 }

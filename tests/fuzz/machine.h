@@ -18,6 +18,7 @@
 #include "core/bus.h"
 #include "core/irq.h"
 #include "core/loop.h"
+#include "core/state.h"
 #include "guest.h"
 #include "memory.h"
 #include "op.h"
@@ -56,6 +57,12 @@ struct fuzz_device {
 	const char *(*check)(struct fuzz_machine *m);
 	/* A FUZZ_HOST step that is none of the world's (world.h). May be NULL. */
 	void (*host)(struct fuzz_machine *m, const struct fuzz_op *op);
+	/* Saves or loads what is there beside a virtio device. May be NULL. */
+	void (*state)(struct fuzz_machine *m, struct state *s);
+	/* As at power-on. May be NULL. */
+	void (*power)(struct fuzz_machine *m);
+	/* Takes off all that build has put on the bus and the loop. May be NULL. */
+	void (*destroy)(struct fuzz_machine *m);
 	/* Brings it up after whatever was before and has it do one request: NULL, or what did not work. NULL: nothing to ask for. */
 	const char *(*works)(struct fuzz_machine *m);
 	/* Puts one request of a good driver into a queue's ring: choices of an input say which. */
@@ -69,6 +76,7 @@ struct fuzz_device {
 	bool on_pci;
 	uint64_t own_features; /* of the device type, for bring-up to leave out */
 	uint32_t writes_itself; /* bytes of a chain that it writes neither by chain_write nor by its backend */
+	bool lies; /* a hostile device: what it says of its rings and interrupts is nothing to go by */
 	unsigned int doorbells; /* on the bus at most, beyond one for each queue */
 };
 

@@ -40,6 +40,8 @@ enum fuzz_host {
 	FUZZ_HOST_READ_ONLY, /* a disk: value is whether it is; not while it has something to do */
 	FUZZ_HOST_AT_ONCE, /* a disk: value is whether it answers before a kick is served, not on a later turn */
 	FUZZ_HOST_MEMORY, /* value 1: there is memory at all addresses but the devices' */
+	FUZZ_HOST_SAVED, /* the device is saved and loaded, data: with these changes (lifecycle.h) */
+	FUZZ_HOST_POWER, /* it is as at power-on */
 	FUZZ_HOSTS,
 };
 

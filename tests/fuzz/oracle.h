@@ -10,6 +10,7 @@
  *	reset	nothing is in flight after a reset, and the interrupt is withdrawn (R34, R38)
  *	state	a device's line is at the level of its registers, and the like (each device's check)
  *	memory	neither memory nor descriptors grow with the number of steps (R16, R28)
+ *	snapshot	what was saved can be loaded (lifecycle.h)
  *	works	after all that, a reset and a valid request (machine.h)
  */
 #ifndef MINIVMM_FUZZ_ORACLE_H

@@ -3,7 +3,8 @@
  * A device that a vhost-user backend serves, on virtio-mmio or PCI, between a driver that does anything and a backend that answers
  * anything (liar.h). The device keeps nothing of either.
  *
- * An input's first byte says how much of it is steps, its second which transport and kind of device; the rest is answers.
+ * An input's first byte says how much of it is steps, its second which transport and kind of device, and whether a backend that is gone is
+ * awaited; the rest is answers.
  */
 #include <sys/eventfd.h>
 
@@ -14,6 +15,7 @@
 #include "virtio/vhost_user.h"
 
 #define MAX_STEPS 60
+#define RETRY	  1000000000ULL /* ns */
 
 /* As a disk, and as one of which the monitor shows the configuration itself. */
 static const uint8_t shown[12] = { 2, 0, 0, 1 };
@@ -77,6 +79,47 @@ static void bring_up(struct fuzz_input *in)
 	(void)!driver_start(&d, features, 0);
 }
 
+/* Saved as for a snapshot, and loaded: whoever cannot is reset, as the monitor does. */
+static void save_and_load(void)
+{
+	struct state s, loaded;
+	bool good;
+
+	virtio_pause(&device.v);
+	state_save(&s);
+	virtio_state(&device.v, &s);
+	good = !state_finish(&s);
+	state_load(&loaded, s.data, s.len);
+	if (good) {
+		virtio_state(&device.v, &loaded);
+		good = !state_finish(&loaded);
+	}
+	state_destroy(&s);
+	if (!good)
+		virtio_set_status(&device.v, 0);
+	virtio_resume(&device.v);
+}
+
+/* What happens beside the driver's doing. */
+static void run_elsewhere(uint8_t what)
+{
+	switch (what % 8) {
+	case 1: liar_hang_up(); break;
+	case 2:
+	case 3:
+		rig_advance(&rig, RETRY);
+		liar_turn();
+		break;
+	case 4:
+		virtio_pause(&device.v);
+		virtio_resume(&device.v);
+		break;
+	case 5: save_and_load(); break;
+	case 6: liar_turn(); break;
+	default: (void)eventfd_write(liar_event(), 1); break;
+	}
+}
+
 static void run_step(struct fuzz_input *in)
 {
 	uint8_t step = (uint8_t)fuzz_take_number(in, 1);
@@ -90,27 +133,34 @@ static void run_step(struct fuzz_input *in)
 	case 4: d.transport->config_write(&d, step >> 3, bytes, 1); break;
 	case 5: d.transport->config_read(&d, step >> 3, bytes, 4); break;
 	case 6: d.transport->set_status(&d, step >> 3 == 31 ? 0 : (uint8_t)(step >> 3)); break;
-	default: (void)eventfd_write(liar_event(), 1); break;
+	default: run_elsewhere(step >> 3); break;
 	}
 	rig_run(&rig);
 }
 
 /* Between init and destroy. */
-static void drive(struct fuzz_input *steps)
+static void drive(struct fuzz_input *steps, bool awaited, bool released)
 {
+	struct vhost_user_client kept;
 	unsigned int count = 0;
 
 	device.v.report = say_nothing;
 	device.v.features_on = UINT64_MAX;
 	plug_in(&plug, &device.v, &rig, &d);
 	plug.bridge.with_fds = true;
+	if (awaited)
+		virtio_vhost_user_await(&device, liar_address(), RETRY);
 	while (steps->left && count++ < MAX_STEPS)
 		run_step(steps);
 	d.transport->set_status(&d, 0);
 	if (d.transport->get_status(&d))
 		fuzz_failed("vhost-user", "status 0x%x after a reset", d.transport->get_status(&d));
 	plug_out(&plug);
+	if (released)
+		virtio_vhost_user_release(&device, &kept);
 	virtio_vhost_user_destroy(&device);
+	if (released)
+		vhost_user_client_close(&kept);
 }
 
 static void run(const uint8_t *data, size_t size)
@@ -127,7 +177,7 @@ static void run(const uint8_t *data, size_t size)
 	memset(&device, 0, sizeof(device));
 	if (!vhost_user_client_open_fd(&device.client, fd, UINT64_MAX, &liar_clock, LIAR_PATIENCE) &&
 		!virtio_vhost_user_init(&device, &kinds[how >> 1 & 1], &rig.loop, &rig.mem))
-		drive(&steps);
+		drive(&steps, how & 4, how & 8);
 	if (device.client.fd >= 0)
 		fuzz_failed("vhost-user", "the connection stays open");
 	liar_disconnect();

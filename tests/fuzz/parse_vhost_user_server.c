@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -29,6 +30,9 @@ static struct echo echo;
 static struct vhost_user_frontend *const f = &echo.plug.frontend;
 static uint8_t *shared;
 static int fd[FD_KINDS];
+static int region = -1; /* what is in flight, as the backend gave it */
+static struct vhost_user_inflight layout;
+static bool tame; /* since the device was started it has heard of nothing but a good frontend */
 static bool in_step; /* only whole messages were sent: every answer is one to `asked` */
 static struct vhost_user_header asked;
 
@@ -133,15 +137,130 @@ static void write_memory(struct fuzz_input *in)
 		memcpy(shared + at, bytes, got);
 }
 
+/* What is kept back comes out; the echo, which is no product, is not for frontends that do anything. */
+static void release_requests(void)
+{
+	while (tame && echo.held)
+		echo_complete(&echo, echo.held - 1);
+	echo.held = 0;
+	echo.hold = false;
+	tame = false;
+}
+
+static bool set_region(void)
+{
+	struct vhost_user_msg msg;
+
+	vhost_user_request(&msg, VHOST_USER_SET_INFLIGHT_FD);
+	msg.payload.inflight = layout;
+	msg.fd[0] = region;
+	msg.fd_count = 1;
+	return region >= 0 && frontend_ask(f, &msg);
+}
+
+static void get_region(void)
+{
+	struct vhost_user_msg msg;
+
+	vhost_user_request(&msg, VHOST_USER_GET_INFLIGHT_FD);
+	msg.payload.inflight = (struct vhost_user_inflight){ .queues = 1, .queue_size = ECHO_QUEUE_SIZE };
+	if (region >= 0 || !frontend_ask(f, &msg))
+		return;
+	layout = f->reader.msg.payload.inflight;
+	region = vhost_user_take_fd(&f->reader.msg, 0);
+	(void)!set_region();
+}
+
+static bool meet(void)
+{
+	f->protocol = 1 << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
+	return !vhost_user_server_serve(&echo.plug.server, frontend_connect(f)) && frontend_greet(f);
+}
+
+/* It is the frontend's, who may write what it likes there. */
+static void spoil_region(uint8_t what)
+{
+	off_t at = layout.mmap_size ? (off_t)(what * 7 % layout.mmap_size) : 0;
+
+	if (region >= 0 && pwrite(region, &what, 1, at) != 1)
+		fuzz_failed("host", "a region cannot be written: %s", strerror(errno));
+}
+
+/* The next backend finds the rings and the region as the one before has left them; or a little spoilt. */
+static void next_backend(uint8_t spoil)
+{
+	const uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK;
+	uint64_t features = f->features;
+
+	echo.held = 0;
+	frontend_disconnect(f);
+	if (spoil)
+		spoil_region(spoil);
+	tame = meet();
+	if (!tame)
+		return;
+	f->features = features;
+	driver_set_status(&echo.d, status);
+	tame = set_region() && echo.d.transport->queue_enable(&echo.d, &echo.d.queue[0]);
+	driver_set_status(&echo.d, status | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+static void start_driver(uint8_t combination)
+{
+	release_requests();
+	tame = driver_start(&echo.d, echo_features(combination), 0) != NULL;
+}
+
+/* One more, in a ring that was set up. */
+static void ask(uint8_t how)
+{
+	struct driver_queue *q = &echo.d.queue[0];
+	const gpa_t at = PLUG_ARENA - 0x1000 + (how & 15) * 64;
+	const struct driver_buf bufs[] = { { at, 8, false }, { at + 32, 8, true } };
+	uint16_t head;
+	uint32_t len;
+
+	if (!tame || (how & 16 && driver_take_used(q, &head, &len)) || driver_add(q, bufs, 2) < 0)
+		return;
+	driver_notify(q);
+}
+
+/* A frontend and a driver that mean well. */
+static void mean_well(struct fuzz_input *in, uint8_t what)
+{
+	in_step = false;
+	if (f->fd < 0)
+		return;
+	switch (what % 8) {
+	case 0:
+		release_requests();
+		frontend_disconnect(f);
+		(void)!meet();
+		break;
+	case 1: start_driver((uint8_t)fuzz_take_number(in, 1)); break;
+	case 2: get_region(); break;
+	case 3: echo.hold = tame; break;
+	case 4:
+		if (tame && echo.held)
+			echo_complete(&echo, echo.held - 1);
+		break;
+	case 5: next_backend((uint8_t)fuzz_take_number(in, 1)); break;
+	default: ask(what >> 3); break;
+	}
+}
+
 static void run_step(struct fuzz_input *in)
 {
 	uint8_t step = (uint8_t)fuzz_take_number(in, 1);
 
+	if ((step & 7) < 2 || (step & 7) > 4)
+		release_requests();
+
 	switch (step & 7) {
 	case 0: send_message(in, false, true); break;
 	case 1: send_bytes(in); break;
-	case 2:
-	case 3: write_memory(in); break;
+	case 2: write_memory(in); break;
+	case 3: mean_well(in, step >> 3); break;
 	case 4: (void)eventfd_write(fd[FD_KICK], 1); break;
 	case 5: send_message(in, true, false); break;
 	default: send_message(in, false, false); break;
@@ -161,11 +280,19 @@ static void run(const uint8_t *data, size_t size)
 	(void)eventfd_read(fd[FD_KICK], &count);
 	(void)eventfd_read(fd[FD_CALL], &count);
 	in_step = true;
+	tame = false;
+	f->protocol = 0;
+	f->features = 0;
 	if (vhost_user_server_serve(&echo.plug.server, frontend_connect(f)))
 		fuzz_failed("host", "no connection");
 	while (in.left && steps++ < MAX_STEPS)
 		run_step(&in);
+	release_requests();
 	frontend_disconnect(f);
+	if (region >= 0)
+		close(region);
+	region = -1;
+	f->protocol = 0;
 	left = open_fds();
 	if (left != before || echo.plug.memory.mem.count || echo.v.status)
 		fuzz_failed("vhost-user", "%d descriptors and %u regions are left of a connection, and status 0x%x",
@@ -191,6 +318,12 @@ static void dictionary(const struct fuzz_target *target, FILE *file)
 			continue;
 		step[2] = rule->fds == VHOST_USER_FDS_NONE ? 0 : 1;
 		fuzz_dictionary_entry(file, step, sizeof(step), "%s", rule->name);
+	}
+	/* One that means well, from the greeting to the next backend (mean_well). */
+	for (uint8_t what = 0; what < 8; what++) {
+		const uint8_t step = (uint8_t)(3 | what << 3);
+
+		fuzz_dictionary_entry(file, &step, 1, "mean well %u", what);
 	}
 	for (size_t i = 0; i < sizeof(protocol); i++) {
 		uint64_t value = 1ULL << protocol[i];

@@ -8,6 +8,7 @@
 
 #include "machine.h"
 #include "shape.h"
+#include "trace_host.h"
 #include "virtio/pci.h"
 
 #define F(bit)	   (1ULL << (bit))
@@ -195,12 +196,12 @@ static void op_host(struct fuzz_raw *in, uint8_t variant)
 	struct fuzz_op op = { .kind = FUZZ_HOST, .host = (enum fuzz_host)(variant % FUZZ_HOSTS) };
 	uint8_t bytes[MOST_BYTES];
 
-	if (op.host == FUZZ_HOST_INPUT || op.host == FUZZ_HOST_ENTROPY) {
+	if (fuzz_host_words[op.host] == FUZZ_HOST_DATA) {
 		op.data = bytes;
 		op.len = 1u + fuzz_raw_take(in) % MOST_BYTES;
 		for (size_t i = 0; i < op.len; i++)
 			bytes[i] = fuzz_raw_take(in);
-	} else if (op.host != FUZZ_HOST_HOLD && op.host != FUZZ_HOST_GONE) {
+	} else if (fuzz_host_words[op.host] == FUZZ_HOST_VALUE) {
 		op.value = fuzz_shape_value(fuzz_raw_take(in));
 	}
 	fuzz_do(&op);

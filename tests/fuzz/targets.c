@@ -22,6 +22,8 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_blk_mmio,
 	&fuzz_blk_pci,
 	&fuzz_blk_mirror,
+	&fuzz_rng_hostile,
+	&fuzz_blk_hostile,
 	&fuzz_pl011,
 	&fuzz_pl031,
 	&fuzz_pl061,

@@ -11,7 +11,8 @@ extern const struct fuzz_target fuzz_cmdline, fuzz_compressed_kernel_file, fuzz_
 	fuzz_vhost_user_options, fuzz_vhost_user_server;
 
 /* device_*.c: hardware, at register level. */
-extern const struct fuzz_target fuzz_rng_mmio, fuzz_rng_pci, fuzz_blk_mmio, fuzz_blk_pci, fuzz_blk_mirror;
+extern const struct fuzz_target fuzz_rng_mmio, fuzz_rng_pci, fuzz_blk_mmio, fuzz_blk_pci, fuzz_blk_mirror,
+	fuzz_rng_hostile, fuzz_blk_hostile;
 extern const struct fuzz_target fuzz_pl011, fuzz_pl031, fuzz_pl061, fuzz_uart16550, fuzz_exit;
 extern const struct fuzz_target fuzz_pci_config, fuzz_gicv2m, fuzz_snapshot_mmio, fuzz_snapshot_pci;
 

@@ -20,6 +20,8 @@ const char *const fuzz_host_names[FUZZ_HOSTS] = {
 	[FUZZ_HOST_READ_ONLY] = "read_only",
 	[FUZZ_HOST_AT_ONCE] = "at_once",
 	[FUZZ_HOST_MEMORY] = "memory",
+	[FUZZ_HOST_SAVED] = "saved",
+	[FUZZ_HOST_POWER] = "power",
 };
 
 const enum fuzz_host_word fuzz_host_words[FUZZ_HOSTS] = {
@@ -32,6 +34,7 @@ const enum fuzz_host_word fuzz_host_words[FUZZ_HOSTS] = {
 	[FUZZ_HOST_READ_ONLY] = FUZZ_HOST_VALUE,
 	[FUZZ_HOST_AT_ONCE] = FUZZ_HOST_VALUE,
 	[FUZZ_HOST_MEMORY] = FUZZ_HOST_VALUE,
+	[FUZZ_HOST_SAVED] = FUZZ_HOST_DATA,
 };
 
 bool fuzz_op_has_data(const struct fuzz_op *op)
