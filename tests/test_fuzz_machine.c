@@ -175,8 +175,8 @@ static void there_is_memory_everywhere(void)
 
 static void traces_replay(void)
 {
-	static const char *const targets[] = { "rng-mmio", "rng-pci", "blk-mmio", "blk-pci", "blk-mirror", "pci-config",
-		"gicv2m", "pl011", "pl031", "pl061", "uart16550" };
+	static const char *const targets[] = { "rng-mmio", "rng-pci", "blk-mmio", "blk-pci", "blk-mirror",
+		"rng-hostile", "blk-hostile", "pci-config", "gicv2m", "pl011", "pl031", "pl061", "uart16550" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		target = targets[i];

@@ -80,25 +80,30 @@ static void host(struct fuzz_machine *m, const struct fuzz_op *op)
 	liars()->h.rate = 1 + op->data[1] % 8u;
 }
 
-/* From here on it is honest: the kinds that the source of entropy knows, too. */
-static void become_honest(struct fuzz_machine *m)
+/* Honest from here on, by a step of the trace. */
+static void become_honest(void)
 {
-	fuzz_guest_status(0);
+	static const uint8_t nothing[2];
+	struct fuzz_op op = { .kind = FUZZ_HOST, .host = FUZZ_HOST_INPUT, .data = nothing, .len = sizeof(nothing) };
+
+	fuzz_do(&op);
+}
+
+static void detach(struct fuzz_machine *m)
+{
 	virtio_set_status(m->v, 0);
 	hostile_detach(liars()->device);
-	liars()->device = NULL;
-	liars()->h.kinds = 0;
 }
 
 static const char *works_rng(struct fuzz_machine *m)
 {
-	become_honest(m);
+	become_honest();
 	return fuzz_rng_works(m);
 }
 
 static const char *works_blk(struct fuzz_machine *m)
 {
-	become_honest(m);
+	become_honest();
 	return fuzz_device_blk_pci.works(m);
 }
 
@@ -117,8 +122,15 @@ static void shape_header(uint8_t *buf, uint32_t len, const uint8_t choice[4])
 	fuzz_device_blk_pci.shape_header(buf, len, choice);
 }
 
+static void destroy_rng(struct fuzz_machine *m)
+{
+	detach(m);
+	fuzz_rng_destroy(m);
+}
+
 static void destroy_blk(struct fuzz_machine *m)
 {
+	detach(m);
 	fuzz_device_blk_pci.destroy(m);
 }
 
@@ -127,7 +139,7 @@ static const struct fuzz_device rng = {
 	.build = build_rng,
 	.request = fuzz_rng_request,
 	.works = works_rng,
-	.destroy = fuzz_rng_destroy,
+	.destroy = destroy_rng,
 	.host = host,
 	.lies = true,
 	FUZZ_ON_MMIO,
