@@ -17,6 +17,8 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_vhost_user_device,
 	&fuzz_vhost_user_options,
 	&fuzz_vhost_user_server,
+	&fuzz_host_disk,
+	&fuzz_host_stream,
 	&fuzz_rng_mmio,
 	&fuzz_rng_pci,
 	&fuzz_blk_mmio,

@@ -10,6 +10,9 @@ extern const struct fuzz_target fuzz_cmdline, fuzz_compressed_kernel_file, fuzz_
 	fuzz_kernel_file, fuzz_options, fuzz_qtest, fuzz_state, fuzz_vhost_user_client, fuzz_vhost_user_device,
 	fuzz_vhost_user_options, fuzz_vhost_user_server;
 
+/* parse_host_*.c: the host's files, sockets and terminals behind the devices, which are the real ones. */
+extern const struct fuzz_target fuzz_host_disk, fuzz_host_stream;
+
 /* device_*.c: hardware, at register level. */
 extern const struct fuzz_target fuzz_rng_mmio, fuzz_rng_pci, fuzz_blk_mmio, fuzz_blk_pci, fuzz_blk_mirror,
 	fuzz_rng_hostile, fuzz_blk_hostile;
