@@ -5,6 +5,7 @@
 #include "memory.h"
 
 const struct fuzz_place fuzz_places[] = {
+	{ "zero", 0 }, /* the upper half of what is below 4 GiB */
 	{ "mem32", FUZZ_MEM32 },
 	{ "mem32_1M", FUZZ_MEM32 + MiB },
 	{ "mem32_end", FUZZ_MEM32 + FUZZ_MEM32_SIZE - 0x1000 },

@@ -144,6 +144,7 @@ static void place_on_pci(struct fuzz_machine *m, struct virtio *v)
 	for (unsigned int i = 0; i < PCI_BARS; i++)
 		m->guest.bar[i] = t->pci.bar[i].addr;
 	m->guest.msix_cap = t->pci.msix.cap;
+	m->guest.window_cap = t->pci_cfg;
 	m->guest.base = m->guest.bar[VIRTIO_PCI_BAR];
 	fuzz_must(m->guest.base == COMMON && m->guest.bar[VIRTIO_PCI_MSIX_BAR] == TABLE, "its BARs are elsewhere");
 }

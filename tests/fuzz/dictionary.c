@@ -86,21 +86,21 @@ static void write_registers(const struct fuzz_device *d, FILE *file)
 	}
 }
 
-/* Registers that take an address of the bus, with some; the upper half of a BAR takes the upper half. */
+/* Registers that take an address of the bus, with some; where the upper half has a register behind it, also both at once. */
 static void write_places(const struct fuzz_device *d, FILE *file)
 {
 	for (unsigned int i = 0; d->regs[i].name; i++) {
 		if (!strstr(d->regs[i].name, "BAR ") && !strstr(d->regs[i].name, " address"))
 			continue;
 		for (const struct fuzz_place *p = fuzz_places; p->name; p++) {
-			struct steps low = { .len = 0 }, high = { .len = 0 };
+			struct steps s = { .len = 0 };
 
-			add_write(&low, i, (uint32_t)p->addr);
-			fuzz_dictionary_entry(file, low.bytes, low.len, "%s is %s", d->regs[i].name, p->name);
-			if (p->addr <= UINT32_MAX)
+			add_write(&s, i, (uint32_t)p->addr);
+			fuzz_dictionary_entry(file, s.bytes, s.len, "%s is %s", d->regs[i].name, p->name);
+			if (!d->regs[i + 1].name || d->regs[i + 1].addr != d->regs[i].addr + 4)
 				continue;
-			add_write(&high, i, p->addr >> 32);
-			fuzz_dictionary_entry(file, high.bytes, high.len, "%s is %s above", d->regs[i].name, p->name);
+			add_write(&s, i + 1, p->addr >> 32);
+			fuzz_dictionary_entry(file, s.bytes, s.len, "%s is all of %s", d->regs[i].name, p->name);
 		}
 	}
 }

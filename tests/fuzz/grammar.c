@@ -9,6 +9,7 @@
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 
+#include "board.h"
 #include "machine.h"
 #include "raw.h"
 #include "shape.h"
@@ -284,6 +285,31 @@ static void place(const uint8_t *a)
 	fuzz_guest_write(ranges->base + offset % ranges->size, 1u << a[3] % 4u, fuzz_shape_value(a[4]));
 }
 
+/* BAR, offset of 16 bits, length or anything for it, write and value; on PCI alone */
+static void window(const uint8_t *a)
+{
+	static const uint8_t lengths[] = { 4, 2, 1, 0, 3, 8 };
+
+	if (device()->on_pci)
+		fuzz_guest_window(a[0], (uint32_t)a[1] | (uint32_t)(a[2] & 0x7f) << 8,
+			a[3] < 0xf0 ? lengths[a[3] % ARRAY_SIZE(lengths)] : (uint32_t)fuzz_shape_value(a[4]),
+			a[2] & 0x80, (uint32_t)fuzz_shape_value(a[5]));
+}
+
+/* BAR, where to: a place of the board's or where another BAR is, pages further; whether it is of 64 bits; on PCI alone */
+static void move_bar(const uint8_t *a)
+{
+	unsigned int count = 0;
+	uint64_t addr;
+
+	if (!device()->on_pci)
+		return;
+	while (fuzz_places[count].name)
+		count++;
+	addr = a[1] & 0x80 ? fuzz_machine->guest.bar[a[1] % 6u] : fuzz_places[a[1] % count].addr;
+	fuzz_guest_move_bar(a[0] % 6u, addr + a[2] % 8u * 0x1000ULL, a[3] & 1);
+}
+
 /* ns, shifted */
 static void tick(const uint8_t *a)
 {
@@ -339,6 +365,8 @@ static const struct {
 	[FUZZ_WORLD] = { world, false },
 	[FUZZ_RING] = { ring, true },
 	[FUZZ_QUEUE_AGAIN] = { queue_again, true },
+	[FUZZ_WINDOW] = { window, true },
+	[FUZZ_MOVE_BAR] = { move_bar, true },
 };
 
 static void do_host(enum fuzz_host host)

@@ -35,6 +35,8 @@ enum fuzz_verb {
 	FUZZ_WORLD,
 	FUZZ_RING,
 	FUZZ_QUEUE_AGAIN,
+	FUZZ_WINDOW,
+	FUZZ_MOVE_BAR,
 	FUZZ_VERBS,
 };
 

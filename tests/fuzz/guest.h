@@ -35,6 +35,7 @@ struct fuzz_guest {
 	bool pci, intx; /* intx: bring-up leaves MSI-X off */
 	uint64_t config; /* of a function: its configuration space */
 	unsigned int msix_cap; /* offset in there of its MSI-X capability; 0: it has none */
+	unsigned int window_cap; /* and of its window into its BARs (VIRTIO_PCI_CAP_PCI_CFG) */
 	uint64_t bar[6]; /* where the monitor has put them; 0: there is none */
 	uint64_t features;
 	struct fuzz_guest_queue queue[FUZZ_GUEST_QUEUES];
@@ -52,6 +53,10 @@ void fuzz_guest_status(uint8_t status);
 void fuzz_guest_bring_up(uint64_t without, uint16_t size);
 /* The first part of it: the function's BARs where they were at first, decoded, and its messages set up. */
 void fuzz_guest_pci_bring_up(void);
+/* An access through the window: a read, or a write of value. */
+void fuzz_guest_window(uint8_t bar, uint32_t offset, uint32_t length, bool write, uint32_t value);
+/* Writes one of the function's BARs, and the one behind it if it is of 64 bits. */
+void fuzz_guest_move_bar(unsigned int bar, uint64_t addr, bool wide);
 /* Sets up and enables one queue. */
 void fuzz_guest_queue(unsigned int index, uint16_t size);
 /* The same once more for one that may be set up already: what was before, and what is wrong with it now. */

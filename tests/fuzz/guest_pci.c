@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of guest.h that finds a function where the monitor put it, whatever a trace has done to its configuration space. */
+#include <stddef.h>
+
 #include <linux/pci_regs.h>
+#include <linux/virtio_pci.h>
 
 #include "board.h"
 #include "guest.h"
@@ -53,4 +56,27 @@ void fuzz_guest_pci_bring_up(void)
 		fuzz_guest_write(guest()->config + guest()->msix_cap + PCI_MSIX_FLAGS, 2, 0);
 	else
 		enable_msix();
+}
+
+/* virtio 4.1.4.9. */
+void fuzz_guest_window(uint8_t bar, uint32_t offset, uint32_t length, bool write, uint32_t value)
+{
+	uint64_t cap = fuzz_machine->guest.config + fuzz_machine->guest.window_cap;
+
+	fuzz_guest_write(cap + offsetof(struct virtio_pci_cap, bar), 1, bar);
+	fuzz_guest_write(cap + offsetof(struct virtio_pci_cap, offset), 4, offset);
+	fuzz_guest_write(cap + offsetof(struct virtio_pci_cap, length), 4, length);
+	if (write)
+		fuzz_guest_write(cap + sizeof(struct virtio_pci_cap), 4, value);
+	else
+		(void)fuzz_guest_read(cap + sizeof(struct virtio_pci_cap), 4);
+}
+
+void fuzz_guest_move_bar(unsigned int bar, uint64_t addr, bool wide)
+{
+	uint64_t reg = fuzz_machine->guest.config + PCI_BASE_ADDRESS_0 + 4ULL * bar;
+
+	fuzz_guest_write(reg, 4, (uint32_t)addr);
+	if (wide)
+		fuzz_guest_write(reg + 4, 4, addr >> 32);
 }
