@@ -4,10 +4,13 @@
 
 #include "fuzz/grammar.h"
 #include "fuzz/language.h"
+#include "fuzz/mutate_file.h"
+#include "kernel_format.h"
 #include "test.h"
 
 #define ROUNDS 20000
 #define MOST   200
+#define LARGE  600
 
 /* Inputs of all sizes and both languages come by; a guard byte stands behind each. */
 static void mutants_stay_in_bounds(void)
@@ -101,10 +104,67 @@ static void raw_crossovers_stay_in_bounds(void)
 	}
 }
 
+/* A mutator of parsers' inputs: within bounds, the same for the same seed. How many of its outputs `wanted` says yes to. */
+static unsigned int try_mutator(size_t (*mutate)(uint8_t *data, size_t size, size_t max_size, unsigned int seed),
+	bool (*wanted)(const uint8_t *data, size_t size))
+{
+	uint8_t data[LARGE + 1];
+	unsigned int count = 0;
+	size_t size = 0;
+
+	for (unsigned int seed = 1; seed < ROUNDS && !test_failed; seed++) {
+		size_t most = seed % 50 < 40 ? LARGE : seed % LARGE;
+
+		/* From nothing, and a few steps further. */
+		size = seed % 10 && size <= most ? size : 0;
+		data[most] = 0xa5;
+		size = mutate(data, size, most, seed);
+		CHECK(size <= most);
+		CHECK_EQ(data[most], 0xa5);
+		count += wanted(data, size);
+	}
+	return count;
+}
+
+static bool is_kernel(const uint8_t *data, size_t size)
+{
+	const struct bytes bytes = { data, size };
+
+	return elf_is(bytes) || zboot_is(bytes) || image_is(bytes);
+}
+
+/* An ELF file whose header is right but for nothing: its program headers are looked at. */
+static bool is_good_elf(const uint8_t *data, size_t size)
+{
+	struct error error = { .status = STATUS_OK };
+	struct kernel kernel = { .path = "input", .fd = -1 };
+	const struct bytes bytes = { data, size };
+
+	return elf_is(bytes) && !elf_parse(&kernel, bytes, &error);
+}
+
+static void kernels_are_nearly_right(void)
+{
+	CHECK(try_mutator(fuzz_mutate_kernel, is_kernel) > ROUNDS / 2);
+	CHECK(try_mutator(fuzz_mutate_kernel, is_good_elf) > ROUNDS / 200);
+}
+
+static bool has_whole_command(const uint8_t *data, size_t size)
+{
+	return memmem(data, size, "write", 5) && memchr(data, '\n', size);
+}
+
+static void lines_are_commands(void)
+{
+	CHECK(try_mutator(fuzz_mutate_qtest, has_whole_command) > ROUNDS / 8);
+}
+
 static const struct test tests[] = {
 	TEST(mutants_stay_in_bounds),
 	TEST(texts_are_whole_sentences),
 	TEST(a_crossover_has_parts_of_both),
 	TEST(raw_crossovers_stay_in_bounds),
+	TEST(kernels_are_nearly_right),
+	TEST(lines_are_commands),
 };
 TEST_MAIN(tests)

@@ -17,6 +17,7 @@
 #include "fuzz/oracle.h"
 #include "fuzz/world.h"
 #include "test.h"
+#include "virtio/mmio.h"
 
 enum wrong {
 	NOTHING,
@@ -35,6 +36,9 @@ enum wrong {
 	DEAD_AFTER_RESET,
 	WRONG_STATE,
 	RAISES_FREED_MESSAGE,
+	SAVES_WHAT_IT_REFUSES,
+	STAYS_ON_THE_BUS,
+	STAYS_ARMED,
 };
 
 /* So that no compiler leaves out what nobody uses. */
@@ -46,6 +50,7 @@ struct liar {
 	struct virtio_transport transport;
 	const struct virtio_transport *honest;
 	struct chain chain;
+	struct loop_timer timer;
 	unsigned int turns;
 	bool was_reset;
 };
@@ -150,6 +155,40 @@ static void build(struct fuzz_machine *m, const struct fuzz_device *device)
 	virtio_attach(&l->v, &l->transport, l->v.transport_state);
 }
 
+static void state(struct fuzz_machine *m, struct state *s)
+{
+	uint32_t turns = liar()->turns;
+
+	(void)m;
+	state_section(s, "liar", 1);
+	state_u32(s, &turns);
+	if (wrong == SAVES_WHAT_IT_REFUSES && state_loading(s))
+		state_fail(s, "it cannot be");
+}
+
+static void expired(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
+static void destroy(struct fuzz_machine *m)
+{
+	if (wrong == STAYS_ARMED) {
+		liar()->timer.expired = expired;
+		loop_timer_set(&m->loop, &liar()->timer, UINT64_MAX - 1);
+	}
+	if (wrong != STAYS_ON_THE_BUS)
+		virtio_mmio_destroy(m->v->transport_state);
+	virtio_destroy(m->v);
+}
+
+static void save(void)
+{
+	struct fuzz_op op = { .kind = FUZZ_HOST, .host = FUZZ_HOST_SAVED };
+
+	fuzz_do(&op);
+}
+
 static void ask(void)
 {
 	const struct fuzz_buf bufs[] = { { FUZZ_DATA, 8, false }, { FUZZ_DATA + 0x1000, 64, true } };
@@ -174,7 +213,13 @@ static const char *check(struct fuzz_machine *m)
 }
 
 static const struct fuzz_device device = {
-	.name = "liar", .build = build, .works = works, .check = check, FUZZ_ON_MMIO
+	.name = "liar",
+	.build = build,
+	.works = works,
+	.check = check,
+	.state = state,
+	.destroy = destroy,
+	FUZZ_ON_MMIO,
 };
 
 static void live(void)
@@ -186,6 +231,9 @@ static void live(void)
 		fuzz_guest_bring_up(0, 8);
 		for (unsigned int i = 0; i < 40; i++)
 			ask();
+		if (wrong == NOTHING || wrong == SAVES_WHAT_IT_REFUSES)
+			save();
+		ask();
 		fuzz_machine_check();
 	}
 	exit(0);
@@ -245,6 +293,9 @@ static void each_wrong_is_seen(void)
 		{ DEAD_AFTER_RESET, "works: liar does not work after a reset: no answer" },
 		{ WRONG_STATE, "state: liar: it said so" },
 		{ RAISES_FREED_MESSAGE, "msi: " },
+		{ SAVES_WHAT_IT_REFUSES, "snapshot: what was saved is not taken" },
+		{ STAYS_ON_THE_BUS, "memory: 1 regions and 0 doorbells of what was taken down" },
+		{ STAYS_ARMED, "memory: a timer of what was taken down is armed" },
 	};
 	char said[300];
 
