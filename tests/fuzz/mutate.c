@@ -32,7 +32,7 @@ static uint8_t *sentence(const struct text *t, size_t i)
 static void invent(uint8_t *s, uint64_t *state)
 {
 	static const uint8_t often[] = { FUZZ_HANDSHAKE, FUZZ_BRING_UP, FUZZ_REQUEST, FUZZ_REQUEST, FUZZ_KICK,
-		FUZZ_CHAIN, FUZZ_QUEUE_AGAIN };
+		FUZZ_CHAIN, FUZZ_QUEUE_AGAIN, FUZZ_WORLD };
 	uint64_t random = fuzz_random(state);
 
 	s[0] = random & 1 ? often[fuzz_below(state, sizeof(often))] : (uint8_t)fuzz_below(state, FUZZ_VERBS);
@@ -43,6 +43,9 @@ static void invent(uint8_t *s, uint64_t *state)
 	for (unsigned int i = 1; i < FUZZ_SENTENCE; i++)
 		if (random >> i & 1)
 			s[i] &= 7;
+	/* But not features: each of them as often as not. */
+	if (s[0] == FUZZ_HANDSHAKE || s[0] == FUZZ_BRING_UP)
+		s[1] = (uint8_t)(random >> 32);
 }
 
 /* Makes a hole for n sentences. */
