@@ -387,6 +387,23 @@ static void r71_fields_that_cannot_be(void)
 		run_patches(pci, ARRAY_SIZE(pci), 0);
 }
 
+/* No driver has been there, and an interrupt is pending all the same. */
+static void r71_interrupt_before_a_driver(void)
+{
+	const bool mmio = over(PLUG_MMIO);
+
+	echo_init(&from);
+	echo_init(&to);
+	virtio_pause(&from.v);
+	state_save(&saved);
+	virtio_state(&from.v, &saved);
+	CHECK_EQ(state_finish(&saved), 0);
+	CHECK_EQ(load(), 0);
+	saved.data[mmio ? TRANSPORT + 12 : (int)saved.len + PCI_ISR] = 1;
+	check_refused("a driver that is not there");
+	end();
+}
+
 static void r72_another_device(void)
 {
 	static const struct patch patches[] = {
@@ -478,6 +495,7 @@ static const struct test tests[] = {
 	TEST(r70_truncated_at_every_byte),
 	TEST(r71_every_byte_changed),
 	TEST(r71_fields_that_cannot_be),
+	TEST(r71_interrupt_before_a_driver),
 	TEST(r72_another_device),
 	TEST(r73_queues_are_checked_again),
 	TEST(r73_queue_that_was_never_enabled),

@@ -369,6 +369,11 @@ static void mmio_state(struct virtio *v, struct state *s)
 		state_fail(s, "InterruptStatus has bits that do not exist");
 		return;
 	}
+	/* virtio 2.1.2: nobody was notified before, and a reset withdraws it. */
+	if (interrupt && !(v->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+		state_fail(s, "it interrupts a driver that is not there");
+		return;
+	}
 	mmio_set_interrupt(t, interrupt);
 	/* Whether the edge had reached the guest by then is not known here; one too many does no harm. */
 	if (interrupt)

@@ -308,6 +308,11 @@ static void pci_state(struct virtio *v, struct state *s)
 		state_fail(s, "ISR has bits that do not exist");
 		return;
 	}
+	/* virtio 2.1.2: nobody was notified before, and a reset withdraws it. */
+	if (isr && !(v->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+		state_fail(s, "it interrupts a driver that is not there");
+		return;
+	}
 	t->isr = isr;
 	pci_set_intx(&t->pci, isr);
 }
