@@ -108,7 +108,7 @@ static void add_word(struct line *l, char kind, uint64_t *state)
 	switch (kind) {
 	case 'a': add_number(l, fuzz_below(state, 8) ? fuzz_below(state, 4200) : some_value(state), state); break;
 	case 's':
-		l->size = fuzz_below(state, 8) ? fuzz_below(state, 40) : (size_t)some_value(state);
+		l->size = fuzz_below(state, 64) ? fuzz_below(state, 40) : (size_t)some_value(state);
 		add_number(l, l->size, state);
 		break;
 	case 'h':
