@@ -37,8 +37,9 @@ goal() {
 	*) return ;;
 	esac
 	awk -v target="$1" -v speed="$2" -v reset="$3" -v least="$least" 'BEGIN {
-		printf "%-20s at least %d a second: %s; a reset in at most 5 us: %s\n", target, least,
-			speed >= least ? "met" : "missed", reset <= 5 ? "met" : "missed" }'
+		fast = (speed + 0 >= least + 0) ? "met" : "missed"
+		short = (reset + 0 <= 5) ? "met" : "missed"
+		printf "%-20s at least %d a second: %s; a reset in at most 5 us: %s\n", target, least, fast, short }'
 }
 
 # One row a target. The last column is not of now: to find a planted bug takes a build and a campaign each (planted/run).
