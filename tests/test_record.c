@@ -2,10 +2,13 @@
 /* A recording by --record: a device on a rig whose guest is this test, and what the file then says of it. */
 #include "record.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backend/entropy.h"
+#include "layout.h"
 #include "rig.h"
 #include "test.h"
 #include "virtio/mmio.h"
@@ -74,7 +77,7 @@ static struct record *start(void)
 		return NULL;
 	rig.mem.hook = record_life(r, &rig.mem);
 	CHECK_EQ(virtio_rng_init(&rng, &rig.loop, &rig.mem, record_entropy(r, &source)), 0);
-	CHECK_EQ(virtio_mmio_init(&transport, &rng.v, &rig.bus, BASE, &line.irq), 0);
+	CHECK_EQ(virtio_mmio_init(&transport, &rng.v, &rig.bus, BASE, record_irq(r, &line.irq)), 0);
 	record_virtio(r, &rng.v, "rng", "mmio", 31, "");
 	return r;
 }
@@ -86,6 +89,7 @@ static void finish(struct record *r)
 	FILE *file;
 	size_t len;
 
+	record_life_ends(r);
 	virtio_mmio_destroy(&transport);
 	virtio_rng_destroy(&rng);
 	CHECK_EQ(record_finish(r, &error), 0);
@@ -111,11 +115,15 @@ static void a_request(void)
 	touch(r, false, BASE + 0x60, 0);
 	finish(r);
 	CHECK_HAS(text, "# life of a machine\n# memory 0x40000000 8388608\n# clock ");
-	CHECK_HAS(text, "# device rng-mmio@31 on=0x0 off=0x0\nwritel 0xa003e70 0x0\nwritel 0xa003e70 0x3\n");
+	CHECK_HAS(text,
+		"# device rng-mmio@31 on=0x0 off=0x0\nwritel 0xa003e70 0x0\nIRQ lower 47\nwritel 0xa003e70 0x3\n");
 	/* DRIVER_OK makes the device look once, and it finds nothing. */
 	CHECK_HAS(text, "dma 0x40002002 2 0 0x0000\n");
 	CHECK_HAS(text, "\ndma 0x40001000 16 0 0x00400040000000000400000002000000\nhost entropy 0x");
-	CHECK_HAS(text, "writel 0xa003e50 0x0\n# used 0 0 4\nreadl 0xa003e60 = 0x1\n");
+	CHECK_HAS(text, "writel 0xa003e50 0x0\n# used 0 0 4\nIRQ raise 47\nreadl 0xa003e60 = 0x1\n");
+	CHECK_EQ(line.raised, 1);
+	/* The machine's end is not the guest's: what it asked for last is the last line. */
+	CHECK_STR(text + strlen(text) - strlen("readl 0xa003e60 = 0x1\n"), "readl 0xa003e60 = 0x1\n");
 }
 
 /* The same bytes loaded again are told apart by their number. */
@@ -191,10 +199,134 @@ static void what_is_typed(void)
 	CHECK_HAS(text, "\n# power key\n");
 }
 
+static int sensed;
+
+static void sense(struct irq *irq, void *opaque)
+{
+	CHECK(opaque == &sensed);
+	CHECK_EQ(irq->num, 47);
+	sensed++;
+}
+
+/* What the receiver of a line notices goes to the device, and into the recording in front of what follows from it. */
+static void a_line_taken_by_its_level(void)
+{
+	struct record *r = start();
+	struct irq *irq;
+
+	REQUIRE(r);
+	irq = record_irq(r, &line.irq);
+	CHECK(irq == record_irq(r, &line.irq));
+	CHECK(irq == transport.irq);
+	CHECK_EQ(irq->ops->fd(irq), -1);
+	bring_up(r);
+	irq_raise(irq);
+	CHECK(!line.irq.sensed);
+	irq->sensed = sense;
+	irq->sensed_opaque = &sensed;
+	irq_raise(irq);
+	REQUIRE(line.irq.sensed);
+	line.irq.sensed(&line.irq, line.irq.sensed_opaque);
+	CHECK_EQ(sensed, 1);
+	irq_lower(irq);
+	CHECK_EQ(line.raised, 2);
+	/* A device that has gone is not told. */
+	irq->sensed = NULL;
+	line.irq.sensed(&line.irq, line.irq.sensed_opaque);
+	CHECK_EQ(sensed, 1);
+	touch(r, false, BASE + 0x60, 0);
+	finish(r);
+	CHECK_HAS(text, "# sensed 47\nIRQ raise 47\nIRQ raise 47\nIRQ lower 47\nreadl 0xa003e60 = 0x0\n");
+	CHECK(!record_irq(NULL, NULL));
+	CHECK(record_irq(NULL, &line.irq) == &line.irq);
+}
+
+/* One message, which the machine behind it takes for address 1 only. */
+static struct rig_irq message;
+static bool allocated;
+
+static struct irq *message_alloc(void *opaque, uint32_t requester)
+{
+	CHECK(opaque == &message);
+	CHECK_EQ(requester, 8);
+	if (allocated)
+		return NULL;
+	allocated = true;
+	rig_irq_init(&message, 4000);
+	return &message.irq;
+}
+
+static int message_route(void *opaque, struct irq *irq, uint64_t addr, uint32_t data)
+{
+	CHECK(opaque == &message && irq == &message.irq);
+	(void)data;
+	return addr == 1 ? 0 : -EINVAL;
+}
+
+static void message_free(void *opaque, struct irq *irq)
+{
+	CHECK(opaque == &message && irq == &message.irq);
+	allocated = false;
+}
+
+static void a_message(void)
+{
+	static const struct msi_ops ops = { .alloc = message_alloc, .route = message_route, .free = message_free };
+	struct record *r = start();
+	const struct msi_ops *msi;
+	struct irq *irq;
+
+	REQUIRE(r);
+	msi = record_msi(r, &ops, &message);
+	irq = msi->alloc(r, 8);
+	REQUIRE(irq);
+	CHECK(!msi->alloc(r, 8));
+	CHECK_EQ(msi->route(r, irq, 2, 7), -EINVAL);
+	CHECK_EQ(msi->route(r, irq, 1, 7), 0);
+	/* Nothing is a guest's yet. */
+	irq_raise(irq);
+	touch(r, false, BASE, 0);
+	irq_raise(irq);
+	irq_lower(irq);
+	CHECK_EQ(message.raised, 2);
+	CHECK_EQ(message.lowered, 1);
+	CHECK_EQ(irq->ops->fd(irq), -1);
+	msi->free(r, irq);
+	CHECK(!allocated);
+	finish(r);
+	CHECK_HAS(text, "off=0x0\nreadl 0xa003e00 = 0x74726976\nIRQ message 8 0x1 0x7\n");
+}
+
+/* The alarm's line changes by the clock, which therefore is said first; of all others in their steps. */
+static void an_alarm(void)
+{
+	struct record *r = start();
+	struct rig_irq alarm;
+	struct irq *irq;
+	unsigned long long ns = 0;
+	const char *at;
+
+	REQUIRE(r);
+	rig_irq_init(&alarm, LAYOUT_SPI_PL031);
+	irq = record_irq(r, &alarm.irq);
+	touch(r, false, BASE, 0);
+	irq_raise(irq);
+	CHECK_EQ(alarm.raised, 1);
+	finish(r);
+	at = strstr(text, "clock_step ");
+	REQUIRE(at);
+	CHECK_EQ(sscanf(at, "clock_step %llu\n", &ns), 1);
+	CHECK(ns > 0);
+	CHECK_STR(strchr(at, '\n'), "\nIRQ raise 2\n");
+}
+
 static const struct test tests[] = {
 	TEST(a_request),
 	TEST(loads_are_counted),
 	TEST(a_file_that_cannot_be),
 	TEST(what_is_typed),
+	TEST(a_line_taken_by_its_level),
+	TEST(a_message),
+	TEST(an_alarm),
 };
 TEST_MAIN(tests)

@@ -14,7 +14,7 @@
 
 struct irq *board_spi(struct board *board, uint32_t spi, struct error *error)
 {
-	return board->accel->ops->spi(board->accel, spi, error);
+	return record_irq(board->config->record, board->accel->ops->spi(board->accel, spi, error));
 }
 
 int board_placed(int ret, const char *what, struct error *error)

@@ -64,6 +64,23 @@ static int place_v2m(struct board *board, struct error *error)
 	return 0;
 }
 
+/* Those to a GICv2M frame end as lines, which are recorded anyway. */
+static void take_messages(struct board *board, struct pci_host_config *config)
+{
+	struct record *record = board->config->record;
+
+	if (board->v2m_up) {
+		config->msi = &gicv2m_msi_ops;
+		config->msi_opaque = &board->v2m;
+	} else if (record) {
+		config->msi = record_msi(record, board->accel->msi, board->accel);
+		config->msi_opaque = record;
+	} else {
+		config->msi = board->accel->msi;
+		config->msi_opaque = board->accel;
+	}
+}
+
 static int place_bridge(struct board *board, const struct windows *windows, struct error *error)
 {
 	struct pci_host_config config = {
@@ -72,9 +89,9 @@ static int place_bridge(struct board *board, const struct windows *windows, stru
 		.io = io,
 		.mem32 = mem32,
 		.mem64 = windows->mem64,
-		.msi = board->v2m_up ? &gicv2m_msi_ops : board->accel->msi,
-		.msi_opaque = board->v2m_up ? (void *)&board->v2m : board->accel,
 	};
+
+	take_messages(board, &config);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(config.intx); i++) {
 		config.intx[i] = board_spi(board, LAYOUT_SPI_INTX + i, error);

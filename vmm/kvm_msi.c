@@ -16,10 +16,9 @@
 
 #include "kvm.h"
 
-#define GITS_TRANSLATER (LAYOUT_ITS + 0x10040) /* where messages are sent (GICv3 architecture, 12.18) */
-#define GSI_FIRST	LAYOUT_SPIS /* below: the SPIs, by number */
-#define GSI_END		4096 /* KVM_MAX_IRQ_ROUTES, the length of the table too */
-#define STEP		32 /* what arrays grow by */
+#define GSI_FIRST LAYOUT_SPIS /* below: the SPIs, by number */
+#define GSI_END	  4096 /* KVM_MAX_IRQ_ROUTES, the length of the table too */
+#define STEP	  32 /* what arrays grow by */
 
 struct kvm_message {
 	struct irq irq; /* num: the GSI, GSI_END without one */
@@ -43,7 +42,7 @@ static void ioctl_raise(struct irq *irq)
 {
 	const struct kvm_message *message = container_of(irq, struct kvm_message, irq);
 	const struct kvm_msi msi = {
-		.address_lo = (uint32_t)GITS_TRANSLATER,
+		.address_lo = (uint32_t)LAYOUT_ITS_TRANSLATER,
 		.data = message->data,
 		.flags = KVM_MSI_VALID_DEVID,
 		.devid = message->requester,
@@ -144,7 +143,7 @@ static void add_message(struct kvm_irq_routing *table, const struct kvm_message 
 		.type = KVM_IRQ_ROUTING_MSI,
 		.flags = KVM_MSI_VALID_DEVID,
 		.u.msi = {
-			.address_lo = (uint32_t)GITS_TRANSLATER,
+			.address_lo = (uint32_t)LAYOUT_ITS_TRANSLATER,
 			.data = message->data,
 			.devid = message->requester,
 		},
@@ -215,7 +214,7 @@ static int message_route(void *opaque, struct irq *irq, uint64_t addr, uint32_t 
 	bool was_routed = message->routed;
 
 	(void)opaque;
-	message->routed = addr == GITS_TRANSLATER;
+	message->routed = addr == LAYOUT_ITS_TRANSLATER;
 	if (!message->routed) {
 		/* Nothing is sent any more, what was sent before neither. */
 		if (was_routed && message->fd >= 0 && write_table(message->kvm))

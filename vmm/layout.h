@@ -46,6 +46,9 @@
 #define LAYOUT_PCI_MEM64    0x8000000000ULL /* to the end of the address space */
 #define LAYOUT_PCI_BITS	    40 /* of guest physical addresses, for the two above */
 
+/* Where messages to the ITS are sent: GITS_TRANSLATER (GICv3 architecture, 12.18). */
+#define LAYOUT_ITS_TRANSLATER (LAYOUT_ITS + 0x10040)
+
 /* SPI numbers: INTID - 32. */
 #define LAYOUT_SPI_PL011  1
 #define LAYOUT_SPI_PL031  2

@@ -181,6 +181,7 @@ void machine_destroy(struct machine *machine)
 {
 	if (machine->accel)
 		machine->accel->ops->stop(machine->accel);
+	record_life_ends(machine->config->record);
 	board_destroy(&machine->board);
 	if (machine->accel)
 		machine->accel->ops->destroy(machine->accel);

@@ -202,10 +202,20 @@ struct mem_hook *record_life(struct record *r, const struct mem *mem)
 	free(r->counts);
 	r->counts = NULL;
 	r->count = r->count_room = 0;
+	memset(r->line, 0, sizeof(r->line));
+	r->running = false;
 	r->clock_ns = clock_host.realtime_ns(&clock_host);
 	record_put(r, &r->out, "# life of a machine\n# memory 0x%" PRIx64 " %" PRIu64 "\n# clock %" PRIu64 "\n",
 		mem->region[0].base, mem->region[0].size, r->clock_ns);
 	return &r->hook;
+}
+
+void record_life_ends(struct record *r)
+{
+	if (!r)
+		return;
+	end_step(r);
+	r->running = false;
 }
 
 void record_device(struct record *r, const char *format, ...)
@@ -232,16 +242,30 @@ void record_virtio(
 		v->queue[i].watch = &r->watch;
 }
 
-/* The clock goes as far as it has to before a device that shows it is asked. */
-static void step_clock(struct record *r)
+void record_step_clock(struct record *r, struct record_text *text)
 {
 	uint64_t now = clock_host.realtime_ns(&clock_host);
 
 	/* Set back meanwhile: there is no step for that, and the device is asked again in a while. */
 	if (now <= r->clock_ns)
 		return;
-	record_put(r, &r->before, "clock_step %" PRIu64 "\n", now - r->clock_ns);
+	record_put(r, text, "clock_step %" PRIu64 "\n", now - r->clock_ns);
 	r->clock_ns = now;
+}
+
+static void serve(struct record *r)
+{
+	for (int turn = 0; turn < MAX_TURNS && loop_serve(r->loop) > 0; turn++)
+		;
+}
+
+/* The clock goes on, and what is due by then is done first, as it will be in a replay. */
+static void catch_up(struct record *r)
+{
+	record_step_clock(r, &r->before);
+	end_step(r);
+	serve(r);
+	end_step(r);
 }
 
 void record_event(struct record *r, const char *what)
@@ -249,7 +273,9 @@ void record_event(struct record *r, const char *what)
 	if (!r)
 		return;
 	end_step(r);
-	step_clock(r);
+	r->running = true;
+	/* The loop is being served just now: what else is due comes behind this. */
+	record_step_clock(r, &r->before);
 	record_put(r, &r->after, "# %s\n", what);
 }
 
@@ -264,7 +290,7 @@ static bool shows_clock(gpa_t addr)
 static void read_clock(struct record *r, struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value)
 {
 	do {
-		step_clock(r);
+		catch_up(r);
 		bus_read(bus, addr, size, value);
 	} while (clock_host.realtime_ns(&clock_host) / NS_PER_S != r->clock_ns / NS_PER_S &&
 		 clock_host.realtime_ns(&clock_host) > r->clock_ns);
@@ -274,7 +300,7 @@ static void do_access(struct record *r, struct bus *bus, bool write, gpa_t addr,
 {
 	if (write) {
 		if (shows_clock(addr))
-			step_clock(r);
+			catch_up(r);
 		bus_write(bus, addr, size, *value);
 	} else if (shows_clock(addr)) {
 		read_clock(r, bus, addr, size, value);
@@ -292,11 +318,11 @@ void record_access(struct record *r, struct bus *bus, bool write, gpa_t addr, un
 {
 	/* What the loop's own thread did since, such as taking what was typed. */
 	end_step(r);
+	r->running = true;
 	do_access(r, bus, write, addr, size, value);
 	record_put(r, &r->step, "%s%c 0x%" PRIx64 "%s 0x%" PRIx64 "\n", write ? "write" : "read", width_letter(size),
 		addr, write ? "" : " =", *value);
-	for (int turn = 0; turn < MAX_TURNS && loop_serve(r->loop) > 0; turn++)
-		;
+	serve(r);
 	end_step(r);
 }
 

@@ -5,10 +5,17 @@
  *
  * Recorded is the guest's side (each access to a register, with the answer of a read; what devices load from guest memory; what it
  * writes to disks) and the world's (entropy given, what is typed, the clock where a device shows it); and, to be compared, what devices
- * gave back. For that to be all, the guest runs in step: an access is over when the devices have done what it made them do, disks
+ * gave back and the interrupts they raised. For that to be all, the guest runs in step: an access is over when the devices have done what it made them do, disks
  * included. So while recording doorbells come as exits, not as ioeventfds, whose place among the accesses nobody knows; reads
  * come as exits, not from the mirror, which nobody sees; disks are served by plain calls; and the console takes all output at once.
- * What the guest can see of its devices is unchanged. Interrupts go by irqfd as ever.
+ * What the guest can see of its devices is unchanged.
+ *
+ * Interrupts are what devices do to their lines, each call behind the step that made it, in its order among the chains given back: "IRQ
+ * raise 47", as qtest has it, and for messages to an ITS, which qtest's machine has not, "IRQ message REQUESTER ADDR DATA". So they are
+ * all determined by what stands before them, with three exceptions, and those are written down too: an alarm or a power key let go
+ * comes by the clock ("clock_step" in front of it), input when it is typed ("host input"), and a line that turns out to be taken by its
+ * level ("# sensed 47") when the guest ends an interrupt. When the guest takes an interrupt, and what KVM raises again at its EOI, is
+ * between the two of them: not determined, not the devices' doing, not here. Of a machine that is built or taken down nothing is written.
  *
  * The file is written in whole lines, and a step with all that belongs to it at once: that of a monitor that was killed is the
  * beginning of a recording. Calls are made under the machine lock unless said otherwise; none fails: what cannot be
@@ -21,6 +28,7 @@
 #include "backend/chardev.h"
 #include "backend/entropy.h"
 #include "core/bus.h"
+#include "core/irq.h"
 #include "core/loop.h"
 #include "core/mem.h"
 #include "error.h"
@@ -43,6 +51,12 @@ struct chardev *record_console(struct record *r, struct chardev *console, struct
 
 /* A machine is about to be built, with this memory: what comes now is another life. */
 struct mem_hook *record_life(struct record *r, const struct mem *mem);
+/* It is about to be taken down: what its devices do now is nothing that happened to a guest. r may be NULL. */
+void record_life_ends(struct record *r);
+/* What a device of it is given as its line in place of inner, which the next life does not have. r and inner may be NULL: inner. */
+struct irq *record_irq(struct record *r, struct irq *inner);
+/* The same for messages: their opaque is r. */
+const struct msi_ops *record_msi(struct record *r, const struct msi_ops *msi, void *opaque);
 /* It has this device: its name, its place and whatever else it takes to build it again. r may be NULL. */
 __attribute__((format(printf, 2, 3))) void record_device(struct record *r, const char *format, ...);
 /* The same of a virtio device that has its transport: name, place and features; and its queues are watched from now on. */

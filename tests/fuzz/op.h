@@ -11,6 +11,8 @@
  *	clock_step NS
  *	dma ADDR SIZE NTH 0xDATA			ours: the NTH load (from 0) a device makes of just these bytes finds DATA there
  *	host WHAT [VALUE] [0xDATA]			ours: what the world behind the device does next, by the names of fuzz_host_names
+ *	IRQ raise|lower NUM				what a device did to its line, as qtest says it; a replay compares
+ *	IRQ message NUM ADDR DATA			ours: a message of NUM's (bus, device, function), which qtest has no word for
  *	# anything					a comment; one like "# used 0 3 64" (queue, head, length) a replay compares
  */
 #ifndef MINIVMM_FUZZ_OP_H

@@ -33,55 +33,6 @@ __attribute__((format(printf, 2, 3))) static void differ(struct recording *r, co
 	va_end(args);
 }
 
-static void line_set(struct irq *irq)
-{
-	(void)irq;
-}
-
-static int line_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
-static const struct irq_ops line_ops = { .raise = line_set, .lower = line_set, .fd = line_fd };
-
-static struct irq *line(struct recording *r, uint32_t num)
-{
-	r->line[num] = (struct irq){ .ops = &line_ops, .num = num };
-	return &r->line[num];
-}
-
-static struct irq *v2m_line(void *opaque, uint32_t spi)
-{
-	return line(opaque, spi);
-}
-
-/* Messages go nowhere, as long as there are some. */
-static struct irq *msi_alloc(void *opaque, uint32_t requester)
-{
-	struct irq *irq = calloc(1, sizeof(*irq));
-
-	(void)opaque, (void)requester;
-	if (irq)
-		irq->ops = &line_ops;
-	return irq;
-}
-
-static int msi_route(void *opaque, struct irq *irq, uint64_t addr, uint32_t data)
-{
-	(void)opaque, (void)irq, (void)addr, (void)data;
-	return 0;
-}
-
-static void msi_free(void *opaque, struct irq *irq)
-{
-	(void)opaque;
-	free(irq);
-}
-
-static const struct msi_ops msi_ops = { .alloc = msi_alloc, .route = msi_route, .free = msi_free };
-
 static uint64_t clock_now(struct clock *clock)
 {
 	return container_of(clock, struct recording, clock)->now;
@@ -110,24 +61,8 @@ static void watched(struct virtq_watch *watch, const struct virtq *q, enum virtq
 {
 	struct recording *r = container_of(watch, struct recording, watch);
 
-	if (step != VIRTQ_USED)
-		return;
-	if (r->used_count == r->used_room) {
-		r->used_room = r->used_room ? 2 * r->used_room : 64;
-		r->used = reallocarray(r->used, r->used_room, sizeof(*r->used));
-		recording_must(r->used, "no memory");
-	}
-	r->used[r->used_count++] = (struct fuzz_used){ .queue = q->index, .head = head, .len = len };
-}
-
-bool recording_used(struct recording *r, struct fuzz_used *used)
-{
-	if (r->used_taken == r->used_count) {
-		r->used_taken = r->used_count = 0;
-		return false;
-	}
-	*used = r->used[r->used_taken++];
-	return true;
+	if (step == VIRTQ_USED)
+		recording_add_came(r, &(struct fuzz_line){ .kind = FUZZ_LINE_USED, .used = { q->index, head, len } });
 }
 
 static void end_virtio(struct recording_virtio *d)
@@ -166,7 +101,7 @@ static void end_life(struct recording *r)
 		loop_destroy(&r->loop);
 	if (r->mem.count)
 		munmap(r->mem.region[0].host, r->mem.region[0].size);
-	free(r->used);
+	free(r->came);
 	free(r->why);
 	memset(r, 0, sizeof(*r));
 	fuzz_late_reset();
@@ -226,7 +161,7 @@ static const char *place(
 	for (uint16_t i = 0; i < d->v->class->queue_count; i++)
 		d->v->queue[i].watch = &r->watch;
 	err = on_pci ? virtio_pci_init(&d->pci, d->v, &r->pci, slot)
-		     : virtio_mmio_init(&d->mmio, d->v, &r->bus, base, line(r, LAYOUT_SPI_VIRTIO + slot));
+		     : virtio_mmio_init(&d->mmio, d->v, &r->bus, base, recording_line(r, LAYOUT_SPI_VIRTIO + slot));
 	if (!err && !on_pci && value_of(text, "lazy"))
 		virtio_mmio_lazy_ack(&d->mmio);
 	return err ? "there is no such place for a device" : NULL;
@@ -282,17 +217,22 @@ static const char *make_pci(struct recording *r, const char *text)
 		.ecam = value_of(text, "ecam"),
 		.io = { LAYOUT_PCI_IO, 0, LAYOUT_PCI_IO_SIZE },
 		.mem32 = { LAYOUT_PCI_MEM32, LAYOUT_PCI_MEM32, LAYOUT_PCI_IO - LAYOUT_PCI_MEM32 },
-		.msi = r->v2m_up ? &gicv2m_msi_ops : &msi_ops,
-		.msi_opaque = &r->v2m,
+		.msi = r->v2m_up ? &gicv2m_msi_ops : &recording_msi_ops,
+		.msi_opaque = r->v2m_up ? (void *)&r->v2m : r,
 	};
 
 	if (value_of(text, "mem64"))
 		config.mem64 = (struct pci_window){ LAYOUT_PCI_MEM64, LAYOUT_PCI_MEM64,
 			(1ULL << LAYOUT_PCI_BITS) - LAYOUT_PCI_MEM64 };
 	for (unsigned int i = 0; i < ARRAY_SIZE(config.intx); i++)
-		config.intx[i] = line(r, LAYOUT_SPI_INTX + i);
+		config.intx[i] = recording_line(r, LAYOUT_SPI_INTX + i);
 	r->pci_up = !pci_host_init(&r->pci, &config);
 	return r->pci_up ? NULL : "its PCI bus has no place";
+}
+
+static struct irq *v2m_line(void *opaque, uint32_t spi)
+{
+	return recording_line(opaque, spi);
 }
 
 static const char *make_v2m(struct recording *r)
@@ -314,11 +254,14 @@ static const char *make_device(struct recording *r, const char *text)
 	if (!r->mem.count)
 		return "it has no memory";
 	if (!strcmp(text, "pl011"))
-		r->pl011_up = !pl011_init(&r->pl011, &r->console, &r->bus, LAYOUT_PL011, line(r, LAYOUT_SPI_PL011));
+		r->pl011_up =
+			!pl011_init(&r->pl011, &r->console, &r->bus, LAYOUT_PL011, recording_line(r, LAYOUT_SPI_PL011));
 	else if (!strcmp(text, "pl031"))
-		r->pl031_up = !pl031_init(&r->pl031, &r->loop, &r->bus, LAYOUT_PL031, line(r, LAYOUT_SPI_PL031));
+		r->pl031_up =
+			!pl031_init(&r->pl031, &r->loop, &r->bus, LAYOUT_PL031, recording_line(r, LAYOUT_SPI_PL031));
 	else if (!strcmp(text, "pl061"))
-		r->pl061_up = !pl061_init(&r->pl061, &r->loop, &r->bus, LAYOUT_PL061, line(r, LAYOUT_SPI_PL061));
+		r->pl061_up =
+			!pl061_init(&r->pl061, &r->loop, &r->bus, LAYOUT_PL061, recording_line(r, LAYOUT_SPI_PL061));
 	else if (!strcmp(text, "exit"))
 		r->exit_up = !exit_reg_init(&r->exit, &r->bus, LAYOUT_EXIT);
 	else if (!strcmp(text, "gicv2m"))
@@ -328,6 +271,15 @@ static const char *make_device(struct recording *r, const char *text)
 	else
 		return make_virtio(r, text);
 	return NULL;
+}
+
+/* What devices do to their lines while they are made is nothing that happened to a guest. */
+static const char *add_device(struct recording *r, const char *text)
+{
+	const char *why = make_device(r, text);
+
+	r->came_count = r->came_taken = 0;
+	return why;
 }
 
 static void settle(struct recording *r)
@@ -344,6 +296,16 @@ static const char *press_power(struct recording *r, const char *text)
 	return NULL;
 }
 
+static const char *sense_line(struct recording *r, const char *text)
+{
+	struct irq *irq = &r->line[strtoul(text, NULL, 10) % RECORDING_LINES];
+
+	if (!irq->sensed)
+		return "no device asked how its line is taken";
+	irq->sensed(irq, irq->sensed_opaque);
+	return NULL;
+}
+
 const char *recording_comment(struct recording *r, const char *text)
 {
 	static const struct {
@@ -353,8 +315,9 @@ const char *recording_comment(struct recording *r, const char *text)
 		{ RECORDING_LIFE, begin_life },
 		{ "memory ", give_memory },
 		{ "clock ", set_clock },
-		{ "device ", make_device },
+		{ "device ", add_device },
 		{ "power key", press_power },
+		{ "sensed ", sense_line },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -9,6 +9,7 @@
 #include "core/bus.h"
 #include "core/irq.h"
 #include "core/loop.h"
+#include "layout.h"
 #include "pci/host.h"
 #include "platform/exit.h"
 #include "platform/gicv2m.h"
@@ -22,7 +23,7 @@
 #include "virtio/rng.h"
 
 #define RECORDING_DEVICES 32
-#define RECORDING_LINES	  256
+#define RECORDING_LINES	  LAYOUT_SPIS
 
 /* A virtio device on its transport. */
 struct recording_virtio {
@@ -67,14 +68,21 @@ struct recording {
 	struct chardev console;
 	uint8_t *typed; /* not read yet */
 	size_t typed_len;
-	struct fuzz_used *used;
-	size_t used_count, used_taken, used_room;
+	struct fuzz_line *came; /* of devices: chains given back, interrupts */
+	size_t came_count, came_taken, came_room;
 	int64_t known; /* loads that are to come */
 	char *why; /* the first difference */
 };
 
 /* Ends the process unless good. */
 void recording_must(bool good, const char *what);
+
+/* recording_irq.c */
+/* The line of an SPI, whoever asks. */
+struct irq *recording_line(struct recording *r, uint32_t num);
+extern const struct msi_ops recording_msi_ops; /* opaque: the recording */
+/* Something that a device gave back or did to its line. */
+void recording_add_came(struct recording *r, const struct fuzz_line *line);
 
 /* recording_host.c */
 void recording_host_start(struct recording *r);

@@ -9,7 +9,7 @@
 #include "trace.h"
 
 struct replay_result {
-	size_t steps, answers, chains;
+	size_t steps, answers, chains, interrupts;
 	char how[2 * FUZZ_WHY]; /* the first difference: "line N: ..."; empty: there is none */
 };
 

@@ -46,8 +46,9 @@ static void hoist(const struct fuzz_trace *trace, size_t from, size_t to)
 
 static void emit_qtest_line(const struct fuzz_line *line)
 {
-	if (line->kind == FUZZ_LINE_OP && line->op.kind == FUZZ_HOST)
-		printf("# "); /* there is no such world */
+	/* There is no such world, and what comes of a step is for the server to say. */
+	if (line->kind == FUZZ_LINE_IRQ || (line->kind == FUZZ_LINE_OP && line->op.kind == FUZZ_HOST))
+		printf("# ");
 	fuzz_line_write(line, stdout);
 }
 

@@ -13,8 +13,8 @@ static int replay_recording(const char *path, const struct fuzz_trace *trace)
 		fprintf(stderr, "minivmm-fuzz: %s: %s\n", path, result.how);
 		return TOOL_DIFFERS;
 	}
-	printf("%s: %zu steps; %zu answers and %zu used chains as recorded\n", path, result.steps, result.answers,
-		result.chains);
+	printf("%s: %zu steps; %zu answers, %zu used chains and %zu interrupts as recorded\n", path, result.steps,
+		result.answers, result.chains, result.interrupts);
 	return 0;
 }
 

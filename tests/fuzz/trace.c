@@ -51,12 +51,32 @@ static bool op_alike(const struct fuzz_op *a, const struct fuzz_op *b)
 	return !a->len || !memcmp(a->data, b->data, a->len);
 }
 
+static bool irq_alike(const struct fuzz_interrupt *a, const struct fuzz_interrupt *b)
+{
+	return a->what == b->what && a->num == b->num && a->addr == b->addr && a->data == b->data;
+}
+
+const char *fuzz_interrupt_text(const struct fuzz_interrupt *irq)
+{
+	static char text[64];
+
+	if (irq->what == FUZZ_IRQ_MESSAGE)
+		snprintf(text, sizeof(text), "IRQ message %" PRIu32 " 0x%" PRIx64 " 0x%" PRIx32, irq->num, irq->addr,
+			irq->data);
+	else
+		snprintf(text, sizeof(text), "IRQ %s %" PRIu32, irq->what == FUZZ_IRQ_RAISE ? "raise" : "lower",
+			irq->num);
+	return text;
+}
+
 bool fuzz_line_alike(const struct fuzz_line *a, const struct fuzz_line *b)
 {
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == FUZZ_LINE_USED)
 		return a->used.queue == b->used.queue && a->used.head == b->used.head && a->used.len == b->used.len;
+	if (a->kind == FUZZ_LINE_IRQ)
+		return irq_alike(&a->irq, &b->irq);
 	if (a->kind != FUZZ_LINE_OP)
 		return true;
 	if (!op_alike(&a->op, &b->op))
@@ -175,6 +195,7 @@ void fuzz_line_write(const struct fuzz_line *line, FILE *file)
 	case FUZZ_LINE_USED:
 		fprintf(file, "# used %u %u %" PRIu32 "\n", line->used.queue, line->used.head, line->used.len);
 		break;
+	case FUZZ_LINE_IRQ: fprintf(file, "%s\n", fuzz_interrupt_text(&line->irq)); break;
 	case FUZZ_LINE_COMMENT: fprintf(file, "#%s%s\n", *line->comment ? " " : "", line->comment); break;
 	}
 }

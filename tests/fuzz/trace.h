@@ -20,8 +20,19 @@ struct fuzz_used {
 	uint32_t len;
 };
 
+enum fuzz_interrupt_what { FUZZ_IRQ_RAISE, FUZZ_IRQ_LOWER, FUZZ_IRQ_MESSAGE };
+
+/* What a device did to its line, or the message that it sent. */
+struct fuzz_interrupt {
+	enum fuzz_interrupt_what what;
+	uint32_t num; /* SPI; of a message who sends it */
+	uint64_t addr; /* of a message, 0 else */
+	uint32_t data;
+};
+
 enum fuzz_line_kind {
 	FUZZ_LINE_OP,
+	FUZZ_LINE_IRQ, /* "IRQ raise|lower NUM" as in qtest, or "IRQ message NUM ADDR DATA": likewise */
 	FUZZ_LINE_USED, /* "# used QUEUE HEAD LEN": the steps before it, since the one before that, gave this back */
 	FUZZ_LINE_COMMENT,
 };
@@ -32,6 +43,7 @@ struct fuzz_line {
 	bool answered; /* a FUZZ_READ whose answer is known: op.value */
 	struct fuzz_op op; /* its data is the line's */
 	struct fuzz_used used;
+	struct fuzz_interrupt irq;
 	char *comment; /* what follows "# "; the line's */
 };
 
@@ -58,7 +70,9 @@ void fuzz_line_write(const struct fuzz_line *line, FILE *file);
 /* One step as a line; answered: with a read's value. */
 void fuzz_op_write(const struct fuzz_op *op, bool answered, FILE *file);
 
-/* The same step with the same answer, where both have one; the same chain given back. Comments are not compared. */
+/* As text, for a message; until the next call. */
+const char *fuzz_interrupt_text(const struct fuzz_interrupt *irq);
+/* The same step with the same answer, where both have one; the same chain given back; the same interrupt. Comments are not compared. */
 bool fuzz_line_alike(const struct fuzz_line *a, const struct fuzz_line *b);
 /* Whether op takes data as its last word. */
 bool fuzz_op_has_data(const struct fuzz_op *op);

@@ -171,6 +171,29 @@ static bool parse_host(struct words *w, struct fuzz_line *line)
 	return true;
 }
 
+static bool parse_irq(struct words *w, struct fuzz_line *line)
+{
+	static const char *const names[] = { "raise", "lower", "message" };
+	const char *what = next_word(w);
+	uint64_t num, data = 0;
+	unsigned int i = 0;
+
+	line->kind = FUZZ_LINE_IRQ;
+	while (what && i < 3 && strcmp(what, names[i]))
+		i++;
+	if (!what || i == 3)
+		return refuse(w, "'%.32s' is nothing that an interrupt does", what ? what : "");
+	line->irq.what = (enum fuzz_interrupt_what)i;
+	if (!number(w, "NUM", UINT32_MAX, &num))
+		return false;
+	if (line->irq.what == FUZZ_IRQ_MESSAGE &&
+		(!number(w, "ADDR", UINT64_MAX, &line->irq.addr) || !number(w, "DATA", UINT32_MAX, &data)))
+		return false;
+	line->irq.num = (uint32_t)num;
+	line->irq.data = (uint32_t)data;
+	return true;
+}
+
 static const struct step {
 	const char *name;
 	bool (*parse)(struct words *w, struct fuzz_line *line);
@@ -187,6 +210,7 @@ static const struct step {
 	{ "clock_step", parse_clock },
 	{ "dma", parse_late },
 	{ "host", parse_host },
+	{ "IRQ", parse_irq },
 };
 
 static bool parse_used(struct words *w, struct fuzz_line *line)

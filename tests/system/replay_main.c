@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 	if (*result.how)
 		fprintf(stderr, "replay: %s\n", result.how);
 	else
-		printf("%zu steps; %zu answers and %zu used chains as recorded\n", result.steps, result.answers,
-			result.chains);
+		printf("%zu steps; %zu answers, %zu used chains and %zu interrupts as recorded\n", result.steps,
+			result.answers, result.chains, result.interrupts);
 	return *result.how ? 1 : 0;
 }
