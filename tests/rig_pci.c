@@ -32,11 +32,6 @@ static void msi_raise(struct irq *irq)
 	send_message(container_of(irq, struct rig_msi, irq));
 }
 
-static void msi_lower(struct irq *irq)
-{
-	(void)irq;
-}
-
 static int msi_fd(struct irq *irq)
 {
 	return container_of(irq, struct rig_msi, irq)->fd;
@@ -44,7 +39,7 @@ static int msi_fd(struct irq *irq)
 
 static struct irq *msi_alloc(void *opaque, uint32_t requester)
 {
-	static const struct irq_ops ops = { .raise = msi_raise, .lower = msi_lower, .fd = msi_fd };
+	static const struct irq_ops ops = { .raise = msi_raise, .lower = irq_no_level, .fd = msi_fd };
 	struct rig_pci *p = opaque;
 
 	p->allocs++;

@@ -22,18 +22,7 @@ static int none_map(struct accel *accel, const struct mem_region *region, struct
 	return 0;
 }
 
-static void line_set(struct irq *irq)
-{
-	(void)irq;
-}
-
-static int line_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
-static const struct irq_ops line_ops = { .raise = line_set, .lower = line_set, .fd = line_fd };
+static const struct irq_ops line_ops = { .raise = irq_no_level, .lower = irq_no_level, .fd = irq_no_fd };
 
 static struct irq *none_spi(struct accel *accel, uint32_t spi, struct error *error)
 {

@@ -65,13 +65,7 @@ static void line_lower(struct irq *irq)
 	qtest_irq(&of_line(irq)->qtest, irq->num, false);
 }
 
-static int line_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
-static const struct irq_ops line_ops = { .raise = line_raise, .lower = line_lower, .fd = line_fd };
+static const struct irq_ops line_ops = { .raise = line_raise, .lower = line_lower, .fd = irq_no_fd };
 
 static struct irq *qtest_spi(struct accel *accel, uint32_t spi, struct error *error)
 {

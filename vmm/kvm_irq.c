@@ -81,13 +81,7 @@ static void ioctl_lower(struct irq *irq)
 	set_level(irq, 0);
 }
 
-static int ioctl_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
-static const struct irq_ops irq_line_ops = { .raise = ioctl_raise, .lower = ioctl_lower, .fd = ioctl_fd };
+static const struct irq_ops irq_line_ops = { .raise = ioctl_raise, .lower = ioctl_lower, .fd = irq_no_fd };
 
 /* The guest ended a level-triggered interrupt of ours; which one is not said. */
 static void raise_again(struct kvm *kvm, bool sensed)

@@ -54,11 +54,6 @@ static void ioctl_raise(struct irq *irq)
 	(void)kvm_ioctl_ptr(message->kvm->vm_fd, KVM_SIGNAL_MSI, &msi);
 }
 
-static void message_lower(struct irq *irq)
-{
-	(void)irq; /* a message has no level */
-}
-
 static int message_fd(struct irq *irq)
 {
 	return container_of(irq, struct kvm_message, irq)->fd;
@@ -84,8 +79,8 @@ static struct kvm_message **free_place(struct kvm *kvm)
 	return &grown[kvm->message_room - STEP];
 }
 
-static const struct irq_ops irqfd_ops = { irqfd_raise, message_lower, message_fd };
-static const struct irq_ops ioctl_ops = { ioctl_raise, message_lower, message_fd };
+static const struct irq_ops irqfd_ops = { irqfd_raise, irq_no_level, message_fd };
+static const struct irq_ops ioctl_ops = { ioctl_raise, irq_no_level, message_fd };
 
 /* A GSI and an eventfd for it. Without them the message stays as it is. */
 static void give_irqfd(struct kvm_message *message)

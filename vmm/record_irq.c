@@ -58,16 +58,9 @@ static void line_lower(struct irq *irq)
 	irq_lower(line_of(irq)->inner);
 }
 
-/* What goes by an eventfd is not seen. */
-static int line_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
 struct irq *record_irq(struct record *r, struct irq *inner)
 {
-	static const struct irq_ops ops = { .raise = line_raise, .lower = line_lower, .fd = line_fd };
+	static const struct irq_ops ops = { .raise = line_raise, .lower = line_lower, .fd = irq_no_fd };
 	struct record_line *line;
 
 	if (!r || !inner)
@@ -109,7 +102,7 @@ static void message_lower(struct irq *irq)
 
 static struct irq *message_alloc(void *opaque, uint32_t requester)
 {
-	static const struct irq_ops ops = { .raise = message_raise, .lower = message_lower, .fd = line_fd };
+	static const struct irq_ops ops = { .raise = message_raise, .lower = message_lower, .fd = irq_no_fd };
 	struct record *r = opaque;
 	struct record_message *message = calloc(1, sizeof(*message));
 

@@ -41,6 +41,19 @@ static inline void irq_lower(struct irq *irq)
 	irq->ops->lower(irq);
 }
 
+/* For a line that has no eventfd. */
+static inline int irq_no_fd(struct irq *irq)
+{
+	(void)irq;
+	return -1;
+}
+
+/* For what has no level, such as a message. */
+static inline void irq_no_level(struct irq *irq)
+{
+	(void)irq;
+}
+
 /*
  * Message interrupts: an irq whose raise sends a message, "write data to addr", as an interrupt controller takes it. What
  * the message means (an LPI of an ITS, an SPI of a GICv2M frame) is the implementation's to know; an address that is no

@@ -17,15 +17,9 @@ static void intx_lower(struct irq *irq)
 }
 
 /* Another process could not lower it. */
-static int intx_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
 int pci_serial_init(struct pci_serial *p, struct chardev *chardev, struct pci_host *host, unsigned int slot)
 {
-	static const struct irq_ops irq_ops = { .raise = intx_raise, .lower = intx_lower, .fd = intx_fd };
+	static const struct irq_ops irq_ops = { .raise = intx_raise, .lower = intx_lower, .fd = irq_no_fd };
 	static const struct pci_device_ops pci_ops = { .bar_map = NULL };
 	int err;
 

@@ -88,11 +88,6 @@ static void msi_raise(struct irq *irq)
 		pulse(msi->line);
 }
 
-static void msi_lower(struct irq *irq)
-{
-	(void)irq; /* a message has no level */
-}
-
 static int msi_fd(struct irq *irq)
 {
 	const struct gicv2m_msi *msi = container_of(irq, struct gicv2m_msi, irq);
@@ -102,7 +97,7 @@ static int msi_fd(struct irq *irq)
 
 static struct irq *msi_alloc(void *opaque, uint32_t requester)
 {
-	static const struct irq_ops ops = { .raise = msi_raise, .lower = msi_lower, .fd = msi_fd };
+	static const struct irq_ops ops = { .raise = msi_raise, .lower = irq_no_level, .fd = msi_fd };
 	struct gicv2m_msi *msi = calloc(1, sizeof(*msi));
 
 	(void)opaque, (void)requester; /* the frame tells nobody from another */

@@ -59,15 +59,9 @@ static void line_lower(struct irq *irq)
 	fuzz_machine_mix(0x200 + irq->num);
 }
 
-static int no_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
 struct irq *fuzz_machine_line(unsigned int n, uint32_t spi)
 {
-	static const struct irq_ops ops = { .raise = line_raise, .lower = line_lower, .fd = no_fd };
+	static const struct irq_ops ops = { .raise = line_raise, .lower = line_lower, .fd = irq_no_fd };
 	struct fuzz_irq *line = &fuzz_machine->line[n];
 
 	fuzz_must(n < FUZZ_LINES, "more interrupt lines than it has");
@@ -86,14 +80,9 @@ static void msi_raise(struct irq *irq)
 	fuzz_machine_mix(0x300 + msi->data);
 }
 
-static void msi_lower(struct irq *irq)
-{
-	(void)irq;
-}
-
 static struct irq *msi_alloc(void *opaque, uint32_t requester)
 {
-	static const struct irq_ops ops = { .raise = msi_raise, .lower = msi_lower, .fd = no_fd };
+	static const struct irq_ops ops = { .raise = msi_raise, .lower = irq_no_level, .fd = irq_no_fd };
 
 	(void)opaque, (void)requester;
 	for (uint32_t i = 0; i < FUZZ_MSIS; i++) {

@@ -35,13 +35,7 @@ static void line_lower(struct irq *irq)
 	irq_came(of_line(irq), (struct fuzz_interrupt){ .what = FUZZ_IRQ_LOWER, .num = irq->num });
 }
 
-static int line_fd(struct irq *irq)
-{
-	(void)irq;
-	return -1;
-}
-
-static const struct irq_ops line_ops = { .raise = line_raise, .lower = line_lower, .fd = line_fd };
+static const struct irq_ops line_ops = { .raise = line_raise, .lower = line_lower, .fd = irq_no_fd };
 
 struct irq *recording_line(struct recording *r, uint32_t num)
 {
@@ -63,14 +57,9 @@ static void message_raise(struct irq *irq)
 	irq_came(message->r, message->sent);
 }
 
-static void message_lower(struct irq *irq)
-{
-	(void)irq; /* a message has no level */
-}
-
 static struct irq *msi_alloc(void *opaque, uint32_t requester)
 {
-	static const struct irq_ops ops = { .raise = message_raise, .lower = message_lower, .fd = line_fd };
+	static const struct irq_ops ops = { .raise = message_raise, .lower = irq_no_level, .fd = irq_no_fd };
 	struct message *message = calloc(1, sizeof(*message));
 
 	recording_must(message, "no memory");
