@@ -26,11 +26,11 @@ class Server:
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
-        self.said, self.gone = b"", None
+        self.said, self.gone, self.patience = b"", None, PATIENCE
 
     def fill(self):
         """More of what it says; nothing when it has ended, or has not answered for so long that it never will."""
-        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+        if not select.select([self.process.stdout], [], [], self.patience)[0]:
             self.gone = "hangs"
             return
         part = os.read(self.process.stdout.fileno(), 1 << 20)
