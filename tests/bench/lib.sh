@@ -66,10 +66,11 @@ need_options() {
 	esac
 }
 
-# run_row ROW MONITOR PATH: its figures go to $stage/out/ROW.MONITOR, each a line "figure MONITOR NAME UNIT BETTER VALUE" with tabs
+# run_row ROW MONITOR PATH [EMULATED-HOST OPTION...]: its figures go to $stage/out/ROW.MONITOR, each a line "figure MONITOR NAME UNIT BETTER VALUE" with tabs
 # between; remarks begin with "#". Nothing the monitor reads comes from a disk, whose speed would be in the figures.
 run_row() {
 	local row=$1 monitor=$2 program=$3 board options need memory file status=0
+	shift 3
 	board=$(board_of "$monitor")
 	memory=$(header "$row" host-memory)
 	options=$(program_options "$monitor" "$program")
@@ -81,8 +82,8 @@ run_row() {
 		--add "$build/arm64/tests/bench/guest/tiny-$board.bin:/bench/tiny.bin" \
 		--add "$build/arm64/tests/bench/guest/reads-$board.bin:/bench/reads.bin" \
 		--add "$bench/on-host.sh:/bench/on-host.sh" --add "$bench/host-rows:/bench/host-rows" --add "$bench/rows:/bench/rows" \
-		--add "$(kernel_path 6.1-cloud):/vmlinuz" --add "$stage/boot.cpio:/boot.cpio" --add "$stage/io.cpio:/io.cpio" -- \
-		/bench/host-rows "$monitor" "$row" $(header "$row" transports) >"$file.part" 2>"$file.err" </dev/null || status=$?
+		--add "$(kernel_path 6.1-cloud):/vmlinuz" --add "$stage/boot.cpio:/boot.cpio" --add "$stage/io.cpio:/io.cpio" "$@" -- \
+		env "MARKS=${marks:-}" "WITH=${with:-}" /bench/host-rows "$monitor" "$row" ${transport:-$(header "$row" transports)} >"$file.part" 2>"$file.err" </dev/null || status=$?
 	tr -d '\r' <"$file.part" >"$file"
 	rm "$file.part"
 	[ "$status" = 0 ] || echo "# $monitor: row $row ended with status $status: $(tail -n 3 "$file.err" | tr '\n' ' ')" >>"$file"

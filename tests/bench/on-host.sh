@@ -8,6 +8,9 @@
 #	figure "rng, mmio" M 170.1	a figure of the table; $better says which way is better
 # shellcheck shell=sh disable=SC2034,SC3043
 
+# For tests/bench/profile; more options for minivmm.
+marks='' with=''
+
 out=/tmp/out
 err=/tmp/err
 quiet='quiet nokaslr'
@@ -38,6 +41,8 @@ vm_minivmm() {
 	[ -z "$vhost_user" ] || set -- "$@" --vhost-user "rng,socket=$vhost_user"
 	[ -n "$pmu" ] || set -- "$@" --cpu-features pmu=off
 	[ -z "$disk" ] || set -- "$@" --disk "path=$disk"
+	# shellcheck disable=SC2086
+	set -- "$@" $with
 	if [ -n "$transport" ] && minivmm --help | grep -q -- '--transport'; then
 		set -- "$@" --transport "$transport"
 	fi
@@ -90,7 +95,8 @@ vm_firecracker() {
 vm() {
 	sync
 	sleep 3
-	"vm_$monitor" /bench/measure "$@" -- >$out 2>$err
+	"vm_$monitor" /bench/measure ${marks:+--mark} "$@" -- >$out 2>$err
+	[ -z "$marks" ] || sed -n 's/^mark\|^base/# &/p' $out
 	if ! grep -q '^at init' $out; then
 		say "no sign of the guest (memory $memory MiB, $cpus CPUs${transport:+, $transport}); the last it said:"
 		tail -n 5 $err

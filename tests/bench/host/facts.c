@@ -133,6 +133,19 @@ bool memory_of(pid_t pid, uint64_t guest_size, struct memory *memory)
 	return true;
 }
 
+/* "START-END r-xp OFFSET ... PROGRAM": the first of its mappings. */
+uint64_t base_of(pid_t pid, const char *program)
+{
+	char *text = read_proc(pid, "maps"), *save = NULL;
+	uint64_t base = 0;
+
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && !base; line = strtok_r(NULL, "\n", &save))
+		if (strstr(line, program))
+			base = strtoull(line, NULL, 16);
+	free(text);
+	return base;
+}
+
 static unsigned int entries(pid_t pid, const char *name)
 {
 	char path[64];

@@ -2,7 +2,7 @@
 /*
  * measure - runs a monitor on the emulated host and writes down when its guest says what.
  *
- *	measure [--guest MIB] [--counters] [--entry] [--count N] [--until NAME] -- COMMAND...
+ *	measure [--guest MIB] [--counters] [--entry] [--count N] [--until NAME] [--mark] -- COMMAND...
  *
  * A guest says "@name" or "@name value" on a line of its own. Printed for the process, times in ns from just before its exec:
  *
@@ -14,7 +14,10 @@
  *	entry NS			the first time a vCPU entered its guest, with --entry
  *	exit NS STATUS
  *
+ *	mark NAME, base ADDRESS		the marks given, "start" the first; where the monitor lies, with --mark
+ *
  * --count N runs N at once: NAME counts when the last of them has said it, and memory is the mean. --until NAME kills them then.
+ * --mark tells tests/bench/profile.c, which counts instructions, when the command begins and each time the guest says something.
  */
 #include "measure.h"
 
@@ -52,7 +55,7 @@ struct run {
 	uint64_t guest_size;
 	uint64_t *start; /* shared with the first child, which sets it as it goes to exec */
 	unsigned int count;
-	bool counters, entry, over;
+	bool counters, entry, mark, over;
 	const char *until; /* NULL: to their end */
 	char **command;
 	struct name name[MAX_NAMES];
@@ -65,6 +68,13 @@ uint64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* A hint that no CPU knows: a NOP to all but the plugin. */
+static void mark(const struct run *run)
+{
+	if (run->mark)
+		__asm__ volatile("hint #95" : : : "memory");
 }
 
 static void die(const char *what)
@@ -89,6 +99,7 @@ static void start(struct run *run, struct child *child)
 		dup2(pipe_fd[1], STDOUT_FILENO);
 		dup2(pipe_fd[1], STDERR_FILENO);
 		close(null);
+		mark(run);
 		if (!*run->start)
 			*run->start = now();
 		execv(run->command[0], run->command);
@@ -165,10 +176,13 @@ static void said(struct run *run, const struct child *child, char *text)
 	name = find_name(run, text);
 	if (++name->count != run->count)
 		return;
+	mark(run);
 	printf("at %s %" PRIu64 "\n", name->text, at - *run->start);
 	if (value)
 		printf("value %s %s\n", name->text, value);
 	print_facts(run, child, name->text);
+	if (run->mark)
+		printf("mark %s\nbase %" PRIx64 "\n", name->text, base_of(child->pid, run->command[0]));
 	if (run->until && !strcmp(run->until, name->text))
 		run->over = true;
 }
@@ -231,6 +245,8 @@ static void parse(struct run *run, int argc, char **argv)
 			run->entry = true;
 		else if (!strcmp(argv[i], "--counters"))
 			run->counters = true;
+		else if (!strcmp(argv[i], "--mark"))
+			run->mark = true;
 		else if (!strcmp(argv[i], "--until") && i + 1 < argc)
 			run->until = argv[++i];
 		else if (!strcmp(argv[i], "--guest") && i + 1 < argc)
@@ -241,8 +257,8 @@ static void parse(struct run *run, int argc, char **argv)
 			break;
 	}
 	if (i + 1 >= argc || strcmp(argv[i], "--") || !run->count || run->count > MAX_COUNT) {
-		fprintf(stderr, "usage: measure [--guest MIB] [--counters] [--entry] [--count N] [--until NAME] -- "
-				"COMMAND...\n");
+		fprintf(stderr, "usage: measure [--guest MIB] [--counters] [--entry] [--count N] [--until NAME] "
+				"[--mark] -- COMMAND...\n");
 		exit(64);
 	}
 	run->command = argv + i + 1;
@@ -260,6 +276,9 @@ int main(int argc, char **argv)
 	run.start = mmap(NULL, sizeof(*run.start), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run.start == MAP_FAILED)
 		die("no memory");
+	if (run.mark)
+		printf("mark start\n");
+	fflush(stdout);
 	for (unsigned int i = 0; i < run.count; i++)
 		start(&run, &run.child[i]);
 	follow(&run);

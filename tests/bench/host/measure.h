@@ -32,6 +32,9 @@ bool memory_of(pid_t pid, uint64_t guest_size, struct memory *memory);
 unsigned int threads_of(pid_t pid);
 unsigned int descriptors_of(pid_t pid);
 
+/* Where its program lies. */
+uint64_t base_of(pid_t pid, const char *program);
+
 /* How often all guests came out, by kind: KVM's counters in debugfs. */
 #define COUNTERS 6
 extern const char *const counter_names[COUNTERS];
