@@ -196,6 +196,36 @@ static void version_absent(void)
 	kernel_close(&kernel);
 }
 
+/* What can only be read where it is mapped, ELF segments and packed data, loses its end between opening and loading. */
+static void cut_while_open(void)
+{
+	for (int packed = 0; packed <= 1; packed++) {
+		uint8_t *host;
+		struct error error = { 0 };
+		struct kernel kernel;
+		struct mem mem;
+		gpa_t entry;
+		size_t len;
+
+		make_image(plain, 0, IMAGE_SIZE);
+		/* So much that packing makes no less of: several pages. */
+		for (uint32_t i = 0x1000, x = 1; i < IMAGE_LEN; i++) {
+			x = x * 1664525 + 1013904223;
+			plain[i] = (uint8_t)(x >> 24);
+		}
+		len = packed ? pack(COMPRESSION_GZIP, plain, IMAGE_LEN, file, sizeof(file))
+			     : make_elf(RAM, RAM, IMAGE_LEN);
+		REQUIRE(!kernel_open(&kernel, save(file, len), &error));
+		REQUIRE(len > 8192 && !truncate(path, 4096));
+		host = make_ram(&mem, RAM_SIZE);
+		CHECK_EQ(kernel_load(&kernel, &mem, RAM, &entry, &error), -1);
+		CHECK_EQ(error.status, STATUS_BAD_FILE);
+		CHECK_HAS(error.text, "shorter");
+		munmap(host, RAM_SIZE);
+		kernel_close(&kernel);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(image),
 	TEST(a_copy),
@@ -208,6 +238,7 @@ static const struct test tests[] = {
 	TEST(flat_binary),
 	TEST(version),
 	TEST(version_absent),
+	TEST(cut_while_open),
 };
 
 int main(int argc, char **argv)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,11 +143,21 @@ static int open_failed(const char *path, struct error *error)
 	return error_set(error, STATUS_BAD_FILE, "kernel %s: %s%s", path, strerror(errno), fix);
 }
 
-/* fd, file and file_size. */
+/* Whatever was made of what was read of a file that was torn meanwhile is nothing, and so is what was said of it. */
+static int check_whole(const struct kernel *kernel, int rc, struct error *error)
+{
+	if (!kernel->map.torn)
+		return rc;
+	error->status = STATUS_OK;
+	return error_set(error, STATUS_BAD_FILE,
+		"kernel %s: became shorter, or unreadable, while in use; restart with the whole file", kernel->path);
+}
+
+/* fd, map, file and file_size. */
 static int open_file(struct kernel *kernel, struct error *error)
 {
 	struct stat st;
-	void *file;
+	int ret;
 
 	/* O_NONBLOCK: a FIFO is refused below instead of waited for. */
 	kernel->fd = open(kernel->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -163,18 +172,18 @@ static int open_file(struct kernel *kernel, struct error *error)
 	if (st.st_size == 0)
 		return error_set(error, STATUS_BAD_FILE, "kernel %s: the file is empty; get it again", kernel->path);
 	kernel->file_size = (uint64_t)st.st_size;
-	file = mmap(NULL, kernel->file_size, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
-	if (file == MAP_FAILED)
+	ret = file_map_open(&kernel->map, kernel->fd, kernel->file_size);
+	if (ret)
 		return error_set(
-			error, STATUS_BAD_FILE, "kernel %s: cannot be mapped: %s", kernel->path, strerror(errno));
-	kernel->file = file;
+			error, STATUS_BAD_FILE, "kernel %s: cannot be mapped: %s", kernel->path, strerror(-ret));
+	kernel->file = kernel->map.data;
 	return 0;
 }
 
 int kernel_open(struct kernel *kernel, const char *path, struct error *error)
 {
 	*kernel = (struct kernel){ .path = path, .fd = -1 };
-	if (!open_file(kernel, error) && !recognise(kernel, error))
+	if (!open_file(kernel, error) && !check_whole(kernel, recognise(kernel, error), error))
 		return 0;
 	kernel_close(kernel);
 	return -1;
@@ -225,14 +234,14 @@ int kernel_load(const struct kernel *kernel, const struct mem *mem, gpa_t ram, g
 
 		*entry = gpa + kernel->elf_entry;
 		elf_copy(kernel, kernel->unpacked ? unpacked : file_bytes(kernel), dst);
-		return 0;
+		return check_whole(kernel, 0, error);
 	}
 	if (kernel->unpacked) {
 		memcpy(dst, kernel->unpacked, kernel->unpacked_size);
 		return 0;
 	}
 	if (kernel->compression != COMPRESSION_NONE)
-		return load_packed(kernel, dst, error);
+		return check_whole(kernel, load_packed(kernel, dst, error), error);
 	return load_file(kernel, mem, gpa, error);
 }
 
@@ -276,11 +285,15 @@ int kernel_version(const struct kernel *kernel, char *buf, size_t size)
 	return rc;
 }
 
+void kernel_rest(const struct kernel *kernel)
+{
+	file_map_rest(&kernel->map);
+}
+
 void kernel_close(struct kernel *kernel)
 {
 	free(kernel->unpacked);
-	if (kernel->file)
-		munmap((void *)kernel->file, kernel->file_size);
+	file_map_close(&kernel->map);
 	if (kernel->fd >= 0)
 		close(kernel->fd);
 	*kernel = (struct kernel){ .path = kernel->path, .fd = -1 };

@@ -17,6 +17,7 @@
 #include "core/util.h"
 #include "decompress.h"
 #include "error.h"
+#include "file_map.h"
 
 enum kernel_format { KERNEL_IMAGE, KERNEL_ELF, KERNEL_FLAT };
 
@@ -24,7 +25,8 @@ enum kernel_format { KERNEL_IMAGE, KERNEL_ELF, KERNEL_FLAT };
 struct kernel {
 	const char *path; /* the caller's, for messages; only the descriptor is used after kernel_open */
 	int fd; /* -1: not open */
-	const uint8_t *file; /* the whole file, mapped shared and read-only */
+	struct file_map map;
+	const uint8_t *file; /* the whole file: map's */
 	uint64_t file_size;
 
 	enum kernel_format format;
@@ -44,15 +46,13 @@ struct kernel {
 
 /*
  * Opens and recognises path. 0, or -1 with *error filled (STATUS_BAD_FILE) and nothing left open. path must outlive the
- * kernel. A compressed file's tail is only checked by kernel_load.
+ * kernel, and the kernel stays where it is. A compressed file's tail is only checked by kernel_load.
  */
 must_check int kernel_open(struct kernel *kernel, const char *path, struct error *error);
 
 /*
- * Puts the kernel at ram + load_offset and *entry where a vCPU starts. An uncompressed Image is mapped privately over guest
- * RAM instead of read, which replaces what was there: guest RAM must be page-aligned host memory that nobody else
- * relies on being anonymous; RAM with a descriptor behind it (mem_region.fd) is read into. RAM outside the file's bytes is
- * not touched: the caller gives zeroed RAM on every boot, so that BSS and page tails are zero.
+ * Puts the kernel at ram + load_offset and *entry where a vCPU starts. RAM outside the file's bytes is not touched: the caller
+ * gives zeroed RAM on every boot, so that BSS and page tails are zero.
  * 0, or -1 with *error filled. ram + load_offset + span must lie in one region of mem.
  */
 must_check int kernel_load(
@@ -64,7 +64,10 @@ must_check int kernel_load(
  */
 must_check int kernel_version(const struct kernel *kernel, char *buf, size_t size);
 
-/* Accepts a kernel that kernel_open failed on. RAM mapped by kernel_load stays as it is. */
+/* Gives back the memory that loading took. The kernel can be loaded again. */
+void kernel_rest(const struct kernel *kernel);
+
+/* Accepts a kernel that kernel_open failed on. */
 void kernel_close(struct kernel *kernel);
 
 #endif

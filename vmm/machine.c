@@ -209,6 +209,9 @@ enum run_end machine_run(struct machine *machine, int *exit_status, struct error
 		accel->ops->stop(accel);
 		return RUN_FAILED;
 	}
+	/* Now that no guest waits for it. */
+	if (machine->config->kernel)
+		kernel_rest(machine->config->kernel);
 	ret = serve(machine);
 	accel->ops->stop(accel);
 	if (ret) {
