@@ -26,12 +26,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/syscall.h"
+
 void kvm_signal_fd(int fd)
 {
-	uint64_t one = 1;
+	static const uint64_t one = 1;
 
 	/* EAGAIN would mean 2^64 - 2 signals that nobody took; KVM takes each at once. */
-	if (write(fd, &one, sizeof(one)) < 0)
+	if (direct_write(fd, &one, sizeof(one)) < 0)
 		return;
 }
 

@@ -146,12 +146,16 @@ static void exit_mmio(struct vcpu *vcpu)
 	unsigned int size = run->mmio.len;
 	uint64_t addr = run->mmio.phys_addr, value = 0;
 	const struct bus_region *region = NULL;
+	const bool watched = vcpu->stats || vcpu->track || options->trace_exits;
 
 	pthread_mutex_lock(machine->lock);
-	if (vcpu->stats || vcpu->track || options->trace_exits)
+	if (unlikely(watched))
 		region = bus_find(machine->bus, addr, size);
-	if (run->mmio.is_write)
-		memcpy(&value, run->mmio.data, size);
+	/* Eight bytes at once, and what is not of the access out again: cheaper than so many bytes as it has. */
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, sizeof(value));
+		value &= UINT64_MAX >> (64 - 8 * size);
+	}
 	if (machine->record)
 		record_access(machine->record, machine->bus, run->mmio.is_write, addr, size, &value);
 	else if (run->mmio.is_write)
@@ -163,6 +167,8 @@ static void exit_mmio(struct vcpu *vcpu)
 		memcpy(run->mmio.data, &value, sizeof(run->mmio.data));
 	pthread_mutex_unlock(machine->lock);
 
+	if (likely(!watched))
+		return;
 	stats_mmio(vcpu->stats, addr, run->mmio.is_write, region);
 	trace_mmio(vcpu->track, addr, run->mmio.is_write, size, value, region);
 	if (options->trace_exits)

@@ -15,6 +15,8 @@ static const struct iovec many_zeroes[] = { [0 ... 31] = { (void *)zeroes, ZEROE
 
 static bool aligned(const struct block_file *f, const struct block_request *r)
 {
+	if (likely(!f->bounce))
+		return true; /* whatever it is */
 	for (unsigned int i = 0; i < r->count; i++)
 		if ((uintptr_t)r->iov[i].iov_base % f->mem_align || r->iov[i].iov_len % f->align)
 			return false;
@@ -137,10 +139,12 @@ static bool moved(struct block_request *r, uint64_t got)
 		return finish(r, (int64_t)r->moved);
 	if (r->bounced && r->op == BLOCK_READ)
 		copy_front(r, got, false);
+	r->moved += got;
+	if (r->moved == r->len)
+		return finish(r, (int64_t)r->len);
 	if (!r->writing_zeroes)
 		skip_front(r, got);
-	r->moved += got;
-	return r->moved == r->len && finish(r, (int64_t)r->len);
+	return false;
 }
 
 static bool unsupported(int64_t got)

@@ -63,21 +63,31 @@ void bus_del(struct bus *bus, struct bus_region *region)
 
 	/* Regions do not overlap, so one that is on the bus is found by its base. */
 	assert(at && bus->region[at - 1] == region);
+	bus->last = NULL;
 	bus->region_count--;
 	memmove(&bus->region[at - 1], &bus->region[at], (bus->region_count - (at - 1)) * sizeof(bus->region[0]));
+}
+
+static bool contains(const struct bus_region *region, gpa_t addr, uint64_t size)
+{
+	uint64_t offset = addr - region->base;
+
+	return offset < region->size && size <= region->size - offset;
 }
 
 struct bus_region *bus_find(const struct bus *bus, gpa_t addr, uint64_t size)
 {
 	unsigned int at = regions_up_to(bus, addr);
-	struct bus_region *region;
-	uint64_t offset;
 
-	if (!at)
-		return NULL;
-	region = bus->region[at - 1];
-	offset = addr - region->base;
-	return offset < region->size && size <= region->size - offset ? region : NULL;
+	return at && contains(bus->region[at - 1], addr, size) ? bus->region[at - 1] : NULL;
+}
+
+/* A guest comes to the same device again and again. */
+static struct bus_region *find_again(struct bus *bus, gpa_t addr, uint64_t size)
+{
+	if (!bus->last || !contains(bus->last, addr, size))
+		bus->last = bus_find(bus, addr, size);
+	return bus->last;
 }
 
 static uint64_t truncate_value(uint64_t value, unsigned int size)
@@ -87,7 +97,7 @@ static uint64_t truncate_value(uint64_t value, unsigned int size)
 
 bool bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *value)
 {
-	struct bus_region *region = bus_find(bus, addr, size);
+	struct bus_region *region = find_again(bus, addr, size);
 
 	*value = 0;
 	if (!region)
@@ -127,7 +137,7 @@ bool bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t value)
 		ring(bell);
 		return true;
 	}
-	region = bus_find(bus, addr, size);
+	region = find_again(bus, addr, size);
 	if (!region)
 		return false;
 	region->ops->write(region->opaque, addr - region->base, size, value);

@@ -56,6 +56,7 @@ struct doorbell_ops {
 struct bus {
 	struct bus_region *region[BUS_MAX_REGIONS]; /* sorted by base */
 	unsigned int region_count;
+	struct bus_region *last; /* the one that was accessed last; NULL: any */
 	struct doorbell *doorbell; /* those that no accelerator took, unsorted; NULL while there are none */
 	unsigned int doorbell_count, doorbell_room;
 	const struct doorbell_ops *accel;

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "syscall.h"
+
 #define NS_PER_S  1000000000ULL
 #define NS_PER_MS 1000000ULL
 
@@ -243,7 +245,7 @@ static int wait_and_collect(struct loop *loop)
 	loop->waiting = true;
 	loop->stale = false;
 	loop_unlock(loop);
-	count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, -1);
+	count = direct_epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH);
 	loop_lock(loop);
 	loop->waiting = false;
 	return loop->stale ? collect_again(loop, count) : take_batch(loop, count);

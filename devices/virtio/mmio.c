@@ -255,7 +255,6 @@ static void write_control(struct virtio_mmio *t, uint32_t offset, uint32_t value
 	case VIRTIO_MMIO_QUEUE_SEL: t->queue_sel = value; break;
 	case VIRTIO_MMIO_QUEUE_READY: write_ready(t, value); break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY: write_notify(t, value); break;
-	case VIRTIO_MMIO_INTERRUPT_ACK: mmio_ack(t, value); break;
 	case VIRTIO_MMIO_REG_QUEUE_RESET:
 		if (value == 1 && selected(t))
 			virtio_queue_reset(t->v, selected(t));
@@ -286,12 +285,17 @@ static void mmio_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 {
 	struct virtio_mmio *t = opaque;
 
+	/* The one that comes with every interrupt, and changes InterruptStatus alone. */
+	if (likely(offset == VIRTIO_MMIO_INTERRUPT_ACK && size == 4)) {
+		mmio_ack(t, (uint32_t)value);
+		return;
+	}
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		virtio_config_write(t->v, offset - VIRTIO_MMIO_CONFIG, &value, size);
 	else if (size == 4 && offset % 4 == 0)
 		write_control(t, (uint32_t)offset, (uint32_t)value);
-	/* The two of a running device: one changes InterruptStatus alone, the other nothing. */
-	if (offset != VIRTIO_MMIO_INTERRUPT_ACK && offset != VIRTIO_MMIO_QUEUE_NOTIFY)
+	/* A running device's, which changes nothing that can be read. */
+	if (offset != VIRTIO_MMIO_QUEUE_NOTIFY)
 		show(t);
 }
 
