@@ -25,6 +25,7 @@
 #include "default_initrd.h"
 #include "hostile_log.h"
 #include "machine.h"
+#include "rseq.h"
 #include "term.h"
 #include "trace.h"
 #include "vhost_users.h"
@@ -98,17 +99,19 @@ static void signals_ready(struct loop_source *source, uint32_t events)
 	fprintf(stderr, "minivmm: power key pressed; a second signal ends the guest at once%s", term_newline());
 }
 
+/* SIGPIPE too, which nobody takes: it is as good as ignored, and there is no program that we start to hand it on to. */
 static int watch_signals(struct session *session, struct error *error)
 {
-	sigset_t set;
+	sigset_t set, blocked;
 	int ret;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	blocked = set;
+	sigaddset(&blocked, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	session->signals = (struct loop_source){
 		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
 		.ready = signals_ready,
@@ -486,6 +489,7 @@ int main(int argc, char **argv)
 
 	if (options_parse(&options, argc, argv, &error))
 		return complain(&error);
+	rseq_leave();
 	switch (options.action) {
 	case ACTION_HELP: options_help(stdout); return STATUS_OK;
 	case ACTION_VERSION: options_version(stdout); return STATUS_OK;

@@ -37,14 +37,14 @@ static int refuse_errno(char why[BLOCK_WHY_LEN], int error, const char *text, co
 	return -error;
 }
 
-/* Non-blocking only for the open itself: a FIFO without a writer must not hold us up. */
+/* Non-blocking for the open itself: a FIFO without a writer must not hold us up. */
 static int open_file(struct block_file *f, const struct block_file_config *config, char why[BLOCK_WHY_LEN])
 {
 	int flags = (config->read_only ? O_RDONLY : O_RDWR) | (config->direct ? O_DIRECT : 0);
 
 	f->fd = open(config->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (f->fd >= 0)
-		return fcntl(f->fd, F_SETFL, flags) ? refuse_errno(why, errno, "cannot be set up", "") : 0;
+		return 0;
 	switch (errno) {
 	case EISDIR: return refuse(why, EISDIR, "is a directory; a disk is a file or a block device");
 	case EINVAL:
@@ -188,6 +188,16 @@ static bool in_memory(const struct block_file *f)
 	       (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
+/* io_uring would give a request on a non-blocking file back undone; to plain calls files and disks are all the same. */
+static int end_non_blocking(const struct block_file *f, char why[BLOCK_WHY_LEN])
+{
+	int flags = fcntl(f->fd, F_GETFL);
+
+	return flags < 0 || fcntl(f->fd, F_SETFL, flags & ~O_NONBLOCK)
+		       ? refuse_errno(why, errno, "cannot be set up", "")
+		       : 0;
+}
+
 static int choose_engine(struct block_file *f, enum block_aio aio, char why[BLOCK_WHY_LEN])
 {
 	int ret;
@@ -196,6 +206,9 @@ static int choose_engine(struct block_file *f, enum block_aio aio, char why[BLOC
 		ret = block_sync_open(f);
 		return ret ? refuse(why, -ret, "out of memory") : 0;
 	}
+	ret = end_non_blocking(f, why);
+	if (ret)
+		return ret;
 	ret = aio == BLOCK_AIO_THREADS ? -ENOSYS : block_uring_open(f);
 
 	if (ret && aio == BLOCK_AIO_URING) {

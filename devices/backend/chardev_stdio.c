@@ -29,7 +29,7 @@ struct chardev_stdio {
 	struct chardev_fd in, out;
 	bool (*may_read)(int fd);
 	struct loop_timer file_in, file_out; /* stand for readiness where epoll knows none, or is not to be asked */
-	size_t chunk;
+	size_t chunk; /* 0 before the first write */
 };
 
 static struct chardev_stdio *stdio_of(struct chardev *c)
@@ -61,11 +61,20 @@ static ssize_t stdio_read(struct chardev *c, void *buf, size_t len)
 	return -EAGAIN;
 }
 
+static size_t chunk_of_output(void)
+{
+	struct stat st;
+
+	return !fstat(STDOUT_FILENO, &st) && S_ISCHR(st.st_mode) ? TERMINAL_CHUNK : PIPE_CHUNK;
+}
+
 static ssize_t stdio_write(struct chardev *c, const void *buf, size_t len)
 {
 	struct chardev_stdio *s = stdio_of(c);
 	size_t done = 0;
 
+	if (!s->chunk)
+		s->chunk = chunk_of_output();
 	while (s->out.source.fd >= 0 && done < len) {
 		size_t n = len - done < s->chunk ? len - done : s->chunk;
 		ssize_t put;
@@ -179,7 +188,6 @@ int chardev_open_stdio(struct loop *loop, bool (*may_read)(int fd), struct chard
 		.destroy = stdio_destroy,
 	};
 	struct chardev_stdio *s = calloc(1, sizeof(*s));
-	struct stat st;
 
 	*failed = "needs memory";
 	if (!s)
@@ -190,7 +198,6 @@ int chardev_open_stdio(struct loop *loop, bool (*may_read)(int fd), struct chard
 	s->may_read = may_read ? may_read : always;
 	s->file_in.expired = stdin_file_ready;
 	s->file_out.expired = stdout_file_ready;
-	s->chunk = !fstat(STDOUT_FILENO, &st) && S_ISCHR(st.st_mode) ? TERMINAL_CHUNK : PIPE_CHUNK;
 	*c = &s->dev;
 	return 0;
 }
