@@ -9,7 +9,7 @@
 # shellcheck shell=sh disable=SC2034,SC3043
 
 # For tests/bench/profile; more options for minivmm.
-marks='' with=''
+marks='' extra=''
 
 out=/tmp/out
 err=/tmp/err
@@ -42,7 +42,7 @@ vm_minivmm() {
 	[ -n "$pmu" ] || set -- "$@" --cpu-features pmu=off
 	[ -z "$disk" ] || set -- "$@" --disk "path=$disk"
 	# shellcheck disable=SC2086
-	set -- "$@" $with
+	set -- "$@" $extra
 	if [ -n "$transport" ] && minivmm --help | grep -q -- '--transport'; then
 		set -- "$@" --transport "$transport"
 	fi
