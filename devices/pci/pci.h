@@ -29,10 +29,12 @@
 
 #define PCI_CONFIG_SIZE	  4096 /* of a function, in the ECAM */
 #define PCI_CONFIG_STORED 256 /* what is not zero for ever */
-#define PCI_BARS	  6
 #define PCI_SLOTS	  32
 #define PCI_MSIX_MAX	  2048 /* table entries, the field's limit */
 #define PCI_NO_SLOT	  UINT32_MAX /* pci_host_plug: any free one */
+#ifndef PCI_BARS /* tests/proofs has fewer */
+#define PCI_BARS 6
+#endif
 
 struct pci_device;
 struct pci_host;
