@@ -61,6 +61,7 @@ class Driver:
         self.word, self.queue = 0, 0
         self.config = {}  # of a PCI function, by byte: what was written
         self.hints = set()  # (address, length): what a device writes there is advice
+        self.left = {}  # by address in a ring, whosever life it was of: the bytes of both where they differed
         self.forget()
 
     def forget(self):
